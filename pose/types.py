@@ -53,7 +53,10 @@ class Pose:
             )
         if not np.isfinite(confidence).all() or (confidence < 0).any() or (confidence > 1).any():
             raise ValueError("confidence must be finite and in [0, 1]")
-        if np.isinf(keypoints).any() or (np.abs(np.nan_to_num(keypoints)) > MAX_COORDINATE_PX).any():
+        if (
+            np.isinf(keypoints).any()
+            or (np.abs(np.nan_to_num(keypoints)) > MAX_COORDINATE_PX).any()
+        ):
             raise ValueError(f"keypoints must lie within {MAX_COORDINATE_PX:.0f} px of the origin")
         missing = np.isnan(keypoints).any(axis=1)
         if (np.isnan(keypoints).all(axis=1) != missing).any():

@@ -1,0 +1,688 @@
+"""Reads and writes poses as the world's tools write them: OpenPose, ControlNet, COCO, MediaPipe.
+
+A file is recognised by what is in it, not by its name. Coordinates become pixels; a keypoint of
+confidence 0 is missing, whatever its coordinates. Points of hands and faces in arrays of their own
+are passed over. What cannot be read is refused with one sentence: `PoseFileError`.
+
+Confidences:
+- OpenPose and MediaPipe: the number itself; above 1 counts as 1. ControlNet's own reader takes
+  anything below 1 for missing.
+- COCO: flag 0 is missing, 1 (marked but hidden) is 0.5 and 2 (visible) is 1. If any third number
+  of a person is a fraction, all of that person's are confidences, as in files of detections.
+
+Coordinates of an OpenPose or COCO person are fractions of the picture if none exceeds 2, those of
+MediaPipe if none exceeds 8 (it guesses joints well outside the picture).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import secrets
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Literal, NoReturn, get_args
+
+import numpy as np
+
+from pose.convert import convert
+from pose.skeletons import (
+    COCO17,
+    MEDIAPIPE33,
+    OPENPOSE18,
+    OPENPOSE25,
+    SKELETONS,
+    VUNET15,
+    Skeleton,
+)
+from pose.types import MAX_COORDINATE_PX, Pose
+
+Format = Literal["native", "openpose", "coco", "mediapipe"]
+
+MAX_FILE_BYTES = 20_000_000
+"""Larger pose files are not opened."""
+
+_NATIVE = "vunet-pose"
+_MAX_DEPTH = 6
+_MAX_SIDE_PX = 65_535
+_FRACTION_BOUND = 2.0
+_MEDIAPIPE_FRACTION_BOUND = 8.0
+_HIDDEN = 0.5
+_BY_COUNT = {len(s): s for s in (COCO17, OPENPOSE18, OPENPOSE25, MEDIAPIPE33)}
+_OPENPOSE_BY_COUNT = {len(s): s for s in (OPENPOSE18, OPENPOSE25)}
+_LANDMARK_KEYS = ("pose_landmarks", "poseLandmarks", "landmarks", "landmark", "pose")
+_NESTING_KEYS = ("poses", "instances", "instance_info", "predictions", "frames")
+_SIZE_KEYS = (
+    ("canvas_height", "canvas_width"),
+    ("image_height", "image_width"),
+    ("height", "width"),
+    ("imageHeight", "imageWidth"),
+)
+_KNOWN = "OpenPose, ControlNet, COCO, MediaPipe or this program's own JSON"
+
+Size = tuple[int, int] | None
+
+
+class PoseFileError(ValueError):
+    """A pose file that cannot be read or written, in one sentence for its user."""
+
+
+def read_poses(path: str | Path, size: tuple[int, int] | None = None) -> list[Pose]:
+    """Read the people of a pose file.
+
+    Args:
+        path: A JSON file of any known format, or a CSV of keypoints as PATN's.
+        size: (height, width) in pixels of the picture, for files that give positions as fractions
+            of a picture whose size they do not tell. The file's own size goes first.
+
+    Returns:
+        The poses in the file's order, those of all its frames or pictures one after another. May
+        be empty. People without any keypoint are left out, except in this program's own format.
+
+    Raises:
+        PoseFileError: If the file cannot be read or is not such a file.
+    """
+    path = Path(path)
+    name = str(path)
+    try:
+        if path.is_dir():
+            raise PoseFileError(f"{name}: this is a folder; name a pose file in it")
+        if not path.exists():
+            raise PoseFileError(f"{name}: there is no such file; check the path")
+        if not path.is_file():
+            raise PoseFileError(f"{name}: this is not an ordinary file; save the pose as JSON")
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise PoseFileError(
+                f"{name}: the file is larger than {MAX_FILE_BYTES // 1_000_000} MB; "
+                "split it into smaller ones"
+            )
+        content = path.read_bytes()
+    except OSError as error:
+        raise PoseFileError(
+            f"{name}: the file cannot be read ({error.strerror}); check its name and permissions"
+        ) from error
+    if path.suffix.lower() == ".csv":
+        return _read_csv(_decode(content, name), name)
+    return parse_poses(content, name, size)
+
+
+def parse_poses(
+    source: str | bytes | dict[str, Any] | list[Any],
+    name: str = "pose",
+    size: tuple[int, int] | None = None,
+) -> list[Pose]:
+    """Read the people of a JSON text, or of the object that one stands for.
+
+    Args:
+        source: JSON text, UTF-8 bytes of it, or the object after `json.loads`.
+        name: What error messages call it.
+        size: As in `read_poses`.
+
+    Returns:
+        As `read_poses`.
+
+    Raises:
+        PoseFileError: If it is not of a known format, with `name` in the message.
+    """
+    if isinstance(source, (str, bytes)):
+        source = _load(source, name)
+    try:
+        return list(_people(source, size, name, 0))
+    except RecursionError as error:
+        raise PoseFileError(f"{name}: {_nested()}") from error
+
+
+def dump_poses(poses: Sequence[Pose], format: Format = "native") -> str:
+    """Write poses as JSON text.
+
+    Poses are converted to a skeleton that the format has: OPENPOSE25 or OPENPOSE18 (the latter
+    for those without feet), COCO17, MEDIAPIPE33. Keypoints of confidence 0 are written as missing
+    except in the native format, which alone keeps everything.
+
+    Args:
+        poses: Any poses, of one picture or of several.
+        format: "native", "openpose" (a list of frames where the sizes differ), "coco" (a whole
+            data set, so that sizes have a place) or "mediapipe" (a list where the sizes differ).
+
+    Returns:
+        JSON text without NaN, which `parse_poses` reads back in the same order.
+
+    Raises:
+        ValueError: If the format is unknown, or is "mediapipe" and a pose has no size.
+    """
+    if format not in get_args(Format):
+        raise ValueError(
+            f"unknown pose format {format!r}; choose from {', '.join(get_args(Format))}"
+        )
+    write = {
+        "native": _dump_native,
+        "openpose": _dump_openpose,
+        "coco": _dump_coco,
+        "mediapipe": _dump_mediapipe,
+    }[format]
+    return json.dumps(write(poses), allow_nan=False) + "\n"
+
+
+def write_poses(poses: Sequence[Pose], path: str | Path, format: Format = "native") -> None:
+    """Write poses as a JSON file, which appears only when it is complete.
+
+    Args:
+        poses: Any poses.
+        path: The file to write; replaced if it exists.
+        format: As in `dump_poses`.
+
+    Raises:
+        PoseFileError: If the file cannot be written.
+        ValueError: As `dump_poses`.
+    """
+    path, text = Path(path), dump_poses(poses, format)
+    scratch = (
+        path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.tmp") if path.name else path
+    )
+    try:
+        if path.is_dir():
+            raise PoseFileError(f"{path}: this is a folder; name the file to write in it")
+        try:
+            with scratch.open("x", encoding="utf-8") as file:
+                file.write(text)
+            scratch.replace(path)
+        finally:
+            scratch.unlink(missing_ok=True)
+    except OSError as error:
+        raise PoseFileError(
+            f"{path}: the file cannot be written ({error.strerror}); choose another place"
+        ) from error
+
+
+# -- text ------------------------------------------------------------------------------------
+
+
+def _decode(content: bytes, name: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise PoseFileError(
+            f"{name}: this is not text in UTF-8; save the pose as UTF-8 JSON"
+        ) from error
+
+
+def _nested() -> str:
+    return "the JSON is nested deeper than any pose; export the pose again"
+
+
+def _load(text: str | bytes, name: str) -> Any:  # noqa: ANN401 - JSON is of any type
+    if len(text) > MAX_FILE_BYTES:
+        raise PoseFileError(f"{name}: more than {MAX_FILE_BYTES // 1_000_000} MB of JSON; split it")
+    text = _decode(text, name) if isinstance(text, bytes) else text.removeprefix("\ufeff")
+    if not text.strip():
+        raise PoseFileError(f"{name}: the file is empty; export the pose again")
+
+    def refuse(constant: str) -> NoReturn:
+        raise PoseFileError(
+            f"{name}: it holds {constant}, which is not a number; "
+            "mark missing keypoints with confidence 0"
+        )
+
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except RecursionError as error:
+        raise PoseFileError(f"{name}: {_nested()}") from error
+    except json.JSONDecodeError as error:
+        raise PoseFileError(
+            f"{name}: this is not JSON (line {error.lineno}); a pose file is one of {_KNOWN}"
+        ) from error
+    except PoseFileError:
+        raise
+    except ValueError as error:  # an integer of thousands of digits
+        raise PoseFileError(
+            f"{name}: it holds a number too large to read; export the pose again"
+        ) from error
+
+
+def _number(value: object, name: str) -> float:
+    """A finite float; anything else, booleans and text included, is refused."""
+    if type(value) not in (int, float):
+        kind = {str: "text", bool: "true or false", type(None): "null"}.get(type(value), "a list")
+        raise PoseFileError(
+            f"{name}: a keypoint holds {kind} where a number is expected; export the pose again"
+        )
+    if not abs(value) <= MAX_COORDINATE_PX:  # type: ignore[arg-type, operator]
+        raise PoseFileError(
+            f"{name}: a keypoint holds a number beyond {MAX_COORDINATE_PX:.0f}; "
+            "positions are given in pixels or as fractions of the picture"
+        )
+    return float(value)  # type: ignore[arg-type]
+
+
+# -- reading: which format is it? ------------------------------------------------------------
+
+
+def _people(node: Any, size: Size, name: str, depth: int) -> Iterator[Pose]:  # noqa: ANN401
+    """The poses in a JSON value, whichever format they are in."""
+    if depth > _MAX_DEPTH:
+        raise PoseFileError(f"{name}: {_nested()}")
+    if isinstance(node, dict):
+        yield from _people_of_object(node, _size(node, name) or size, name, depth)
+    elif isinstance(node, list):
+        yield from _people_of_list(node, size, name, depth)
+    else:
+        raise PoseFileError(f"{name}: there is no pose in it; a pose file is one of {_KNOWN}")
+
+
+def _people_of_object(node: dict[str, Any], size: Size, name: str, depth: int) -> Iterator[Pose]:
+    if node.get("format") == _NATIVE:
+        yield from _read_native(node, name)
+    elif "annotations" in node:
+        yield from _read_dataset(node, size, name)
+    elif "people" in node:
+        for person in _list_of(node["people"], "people", name):
+            if person is None:
+                continue
+            if not isinstance(person, dict):
+                raise PoseFileError(
+                    f"{name}: an entry of people is not an object with pose_keypoints_2d; "
+                    "export the pose again"
+                )
+            yield from _read_openpose(person, size, name)
+    elif "pose_keypoints_2d" in node or "pose_keypoints" in node:
+        yield from _read_openpose(node, size, name)
+    elif "keypoints" in node:
+        yield from _read_keypoints(node, size, name)
+    else:
+        for key in (*_LANDMARK_KEYS, *_NESTING_KEYS):
+            if node.get(key) is not None:
+                inner = node[key]
+                if not isinstance(inner, (dict, list)):
+                    break
+                yield from _people(inner, size, name, depth + 1)
+                return
+            if key in node:  # null: the detector saw nobody
+                return
+        if any("orld" in key and "andmarks" in key for key in node):
+            raise PoseFileError(
+                f"{name}: it holds world landmarks only, which have no place in a picture; "
+                "save pose_landmarks instead"
+            )
+        raise PoseFileError(f"{name}: there is no pose in it; a pose file is one of {_KNOWN}")
+
+
+def _people_of_list(node: list[Any], size: Size, name: str, depth: int) -> Iterator[Pose]:
+    if not node:
+        return
+    first = node[0]
+    if type(first) in (int, float):
+        if len(node) == 3 * len(COCO17):
+            yield from _read_coco(node, size, name)
+        else:
+            yield from _read_openpose({"pose_keypoints_2d": node}, size, name)
+    elif isinstance(first, (dict, list)) and _is_point(first):
+        yield from _read_points(node, None, size, name)
+    elif isinstance(first, (dict, list)) or first is None:
+        for item in node:
+            if item is not None:
+                yield from _people(item, size, name, depth + 1)
+    else:
+        raise PoseFileError(f"{name}: there is no pose in it; a pose file is one of {_KNOWN}")
+
+
+def _is_point(item: dict[str, Any] | list[Any]) -> bool:
+    """Whether something is one keypoint: {"x", "y", ...}, [x, y], [x, y, c] or [x, y, z, v]."""
+    if isinstance(item, dict):
+        return {"x", "y"} <= {str(key).lower() for key in item}
+    return 2 <= len(item) <= 5 and not any(isinstance(part, (dict, list)) for part in item)
+
+
+def _list_of(value: object, what: str, name: str) -> list[Any]:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise PoseFileError(f"{name}: {what} is not a list; export the pose again")
+    return value
+
+
+def _size(node: dict[str, Any], name: str) -> Size:
+    """(height, width) where an object tells it."""
+    for keys in _SIZE_KEYS:
+        height, width = (node.get(key) for key in keys)
+        if height is not None and width is not None:
+            return _side(height, name), _side(width, name)
+    return None
+
+
+def _side(value: object, name: str) -> int:
+    if type(value) not in (int, float) or not 1 <= value <= _MAX_SIDE_PX or value % 1:  # type: ignore[operator]
+        raise PoseFileError(
+            f"{name}: width and height of the picture must be whole numbers of pixels "
+            f"from 1 to {_MAX_SIDE_PX}; correct them"
+        )
+    return int(value)  # type: ignore[arg-type, call-overload]
+
+
+# -- reading: one person ---------------------------------------------------------------------
+
+
+def _pose(
+    skeleton: Skeleton,
+    points: np.ndarray,
+    confidence: np.ndarray,
+    size: Size,
+    name: str,
+    fraction_bound: float = _FRACTION_BOUND,
+) -> Iterator[Pose]:
+    """The pose, unless it has no keypoint at all; fractions of the picture become pixels."""
+    missing = ~(confidence > 0) | np.isnan(points).any(axis=1)
+    points = np.where(missing[:, None], np.nan, points)
+    confidence = np.where(missing, 0.0, np.minimum(confidence, 1.0))
+    if missing.all():
+        return
+    if np.nanmax(np.abs(points)) <= fraction_bound:
+        if size is None:
+            way_out = (
+                'write it as {"image_width": ..., "image_height": ..., "pose_landmarks": [...]}'
+                if skeleton is MEDIAPIPE33
+                else "add canvas_width and canvas_height in pixels"
+            )
+            raise PoseFileError(
+                f"{name}: positions are fractions of a picture of unknown size; {way_out}"
+            )
+        points = points * (size[1], size[0])
+    yield Pose(skeleton, points, confidence, size)
+
+
+def _triples(numbers: list[Any], skeleton: Skeleton, name: str) -> np.ndarray:
+    values = [_number(value, name) for value in numbers]
+    return np.array(values).reshape(len(skeleton), 3)
+
+
+def _read_openpose(person: dict[str, Any], size: Size, name: str) -> Iterator[Pose]:
+    numbers = person.get("pose_keypoints_2d", person.get("pose_keypoints"))
+    numbers = _list_of(numbers, "pose_keypoints_2d", name)
+    if not numbers:
+        return
+    if isinstance(numbers[0], list):
+        yield from _read_points(numbers, None, size, name)
+        return
+    skeleton = _OPENPOSE_BY_COUNT.get(len(numbers) // 3) if len(numbers) % 3 == 0 else None
+    if skeleton is None:
+        raise PoseFileError(
+            f"{name}: a person has {len(numbers)} numbers where OpenPose writes 54 or 75 "
+            "(18 or 25 keypoints); export with the COCO or BODY_25 model"
+        )
+    table = _triples(numbers, skeleton, name)
+    yield from _pose(skeleton, table[:, :2], table[:, 2], size, name)
+
+
+def _read_coco(numbers: list[Any], size: Size, name: str) -> Iterator[Pose]:
+    if len(numbers) != 3 * len(COCO17):
+        raise PoseFileError(
+            f"{name}: a person has {len(numbers)} numbers where COCO has 51 (17 keypoints); "
+            "export the 17 body keypoints"
+        )
+    table = _triples(numbers, COCO17, name)
+    third = table[:, 2]
+    flags = np.isin(third, (0.0, 1.0, 2.0)).all()
+    confidence = third * _HIDDEN if flags else third
+    yield from _pose(COCO17, table[:, :2], confidence, size, name)
+
+
+def _read_keypoints(node: dict[str, Any], size: Size, name: str) -> Iterator[Pose]:
+    """An object with "keypoints": COCO's, a pose editor's, MMPose's or TensorFlow.js's."""
+    items = _list_of(node["keypoints"], "keypoints", name)
+    if not items:
+        return
+    if not isinstance(items[0], (dict, list)) and items[0] is not None:
+        if len(items) in (3 * len(OPENPOSE18), 3 * len(OPENPOSE25)):
+            yield from _read_openpose({"pose_keypoints_2d": items}, size, name)
+        else:
+            yield from _read_coco(items, size, name)
+    elif isinstance(items[0], list) and items[0] and isinstance(items[0][0], list):
+        for person in items:
+            yield from _read_points(_list_of(person, "keypoints", name), None, size, name)
+    else:
+        scores = node.get("keypoint_scores", node.get("keypoints_scores"))
+        yield from _read_points(items, scores, size, name)
+
+
+def _read_points(items: list[Any], scores: object, size: Size, name: str) -> Iterator[Pose]:
+    """A list with an entry per keypoint; the number of entries tells the skeleton."""
+    skeleton = _BY_COUNT.get(len(items))
+    if skeleton is None:
+        raise PoseFileError(
+            f"{name}: a person has {len(items)} keypoints, which is not COCO's 17, "
+            "OpenPose's 18 or 25 or MediaPipe's 33; export one of these"
+        )
+    table = np.array([_point(item, skeleton, name) for item in items])
+    if scores is not None:
+        given = [_number(score, name) for score in _list_of(scores, "keypoint_scores", name)]
+        if len(given) != len(items):
+            raise PoseFileError(
+                f"{name}: there are {len(given)} keypoint_scores for {len(items)} keypoints; "
+                "export the pose again"
+            )
+        table[:, 2] = given
+    elif (
+        skeleton is COCO17
+        and np.isin(table[:, 2], (0.0, 1.0, 2.0)).all()
+        and (table[:, 2] == 2).any()
+    ):
+        table[:, 2] *= _HIDDEN
+    bound = _MEDIAPIPE_FRACTION_BOUND if skeleton is MEDIAPIPE33 else _FRACTION_BOUND
+    yield from _pose(skeleton, table[:, :2], table[:, 2], size, name, bound)
+
+
+def _point(item: object, skeleton: Skeleton, name: str) -> tuple[float, float, float]:
+    """x, y, confidence of one keypoint; null, and (0, 0) or (-1, -1) without one, are missing."""
+    missing = (math.nan, math.nan, 0.0)
+    if item is None:
+        return missing
+    confidence: object
+    if isinstance(item, dict):
+        entry = {str(key).lower(): value for key, value in item.items()}
+        x, y = entry.get("x"), entry.get("y")
+        confidence = next(
+            (entry[k] for k in ("visibility", "score", "confidence", "c", "v") if k in entry), None
+        )
+        unset = ()
+    elif isinstance(item, list) and _is_point(item):
+        x, y = item[:2]
+        # [x, y, c], but MediaPipe's third number is a depth: [x, y, z, visibility].
+        depth = len(item) > 3 or skeleton is MEDIAPIPE33
+        confidence = next(iter(item[3:] if depth else item[2:]), None)
+        unset = ((0.0, 0.0), (-1.0, -1.0))
+    else:
+        raise PoseFileError(
+            f"{name}: an entry of the keypoints is not a point with x and y; export the pose again"
+        )
+    if x is None and y is None:
+        return missing
+    x, y = _number(x, name), _number(y, name)
+    if confidence is None:
+        return missing if (x, y) in unset else (x, y, 1.0)
+    return x, y, _number(confidence, name)
+
+
+# -- reading: COCO data sets, our own, PATN's --------------------------------------------------
+
+
+def _read_dataset(node: dict[str, Any], size: Size, name: str) -> Iterator[Pose]:
+    sizes = {}
+    for image in _list_of(node.get("images"), "images", name):
+        if isinstance(image, dict):
+            sizes[str(image.get("id"))] = _size(image, name)
+    for annotation in _list_of(node["annotations"], "annotations", name):
+        if not isinstance(annotation, dict):
+            raise PoseFileError(f"{name}: an annotation is not an object; export the data again")
+        if annotation.get("keypoints") is not None:  # other things than people have none
+            own = sizes.get(str(annotation.get("image_id"))) or size
+            yield from _read_keypoints(annotation, own, name)
+
+
+def _read_native(node: dict[str, Any], name: str) -> Iterator[Pose]:
+    if node.get("version") != 1 or isinstance(node.get("version"), bool):
+        raise PoseFileError(
+            f"{name}: this is version {str(node.get('version'))[:20]} of the format, "
+            "and only version 1 is known; use a newer release of this program"
+        )
+    for entry in _list_of(node.get("poses"), "poses", name):
+        skeleton = SKELETONS.get(str(entry.get("skeleton"))) if isinstance(entry, dict) else None
+        if skeleton is None:
+            raise PoseFileError(
+                f"{name}: a pose names no known skeleton; known are {', '.join(SKELETONS)}"
+            )
+        points = _list_of(entry.get("keypoints"), "keypoints", name)
+        confidence = _list_of(entry.get("confidence"), "confidence", name)
+        if len(points) != len(skeleton) or len(confidence) != len(skeleton):
+            raise PoseFileError(
+                f"{name}: a {skeleton.name} pose has {len(points)} keypoints and "
+                f"{len(confidence)} confidences where each should be {len(skeleton)}; "
+                "export it again"
+            )
+        table = []
+        for point in points:
+            if point is None or point == [None, None]:
+                table.append((math.nan, math.nan))
+            elif isinstance(point, list) and len(point) == 2:
+                table.append(tuple(_number(value, name) for value in point))
+            else:
+                raise PoseFileError(f"{name}: a keypoint is not [x, y] or null; export it again")
+        size = entry.get("size")
+        if size is not None:
+            sides = _list_of(size, "size", name)
+            if len(sides) != 2:
+                raise PoseFileError(f"{name}: size is not [height, width]; correct it")
+            size = _side(sides[0], name), _side(sides[1], name)
+        numbers = [_number(value, name) for value in confidence]
+        try:
+            yield Pose(skeleton, np.array(table), np.array(numbers), size)
+        except ValueError as error:
+            raise PoseFileError(f"{name}: {error}; correct it or export it again") from error
+
+
+def _read_csv(text: str, name: str) -> list[Pose]:
+    """PATN's tables: rows of name:keypoints_y:keypoints_x, 18 joints, -1 where missing."""
+    poses = []
+    for row in text.splitlines():
+        fields = row.split(":")
+        if not row.strip() or fields[-1].strip() == "keypoints_x":
+            continue
+        if len(fields) != 3:
+            raise PoseFileError(
+                f"{name}: a row is not name:keypoints_y:keypoints_x; a CSV of poses is as PATN's"
+            )
+        columns = [_list_of(_load(field, name), "a column", name) for field in fields[1:]]
+        y, x = ([_number(value, name) for value in column] for column in columns)
+        if len(x) != len(OPENPOSE18) or len(y) != len(OPENPOSE18):
+            raise PoseFileError(f"{name}: a row has not 18 keypoints; a CSV of poses is as PATN's")
+        points = np.stack([x, y], axis=1)
+        confidence = np.where((points == -1).any(axis=1), 0.0, 1.0)
+        # PATN's coordinates are always pixels.
+        poses += _pose(OPENPOSE18, points, confidence, None, name, fraction_bound=-1.0)
+    return poses
+
+
+# -- writing ---------------------------------------------------------------------------------
+
+
+def _numbers(pose: Pose) -> list[list[float]]:
+    """[x, y, confidence] per keypoint; zeros where missing."""
+    seen = pose.present & (pose.confidence > 0)
+    table = np.column_stack([np.nan_to_num(pose.keypoints), pose.confidence])
+    return np.where(seen[:, None], table, 0.0).tolist()
+
+
+def _dump_native(poses: Sequence[Pose]) -> dict[str, Any]:
+    return {
+        "format": _NATIVE,
+        "version": 1,
+        "poses": [
+            {
+                "skeleton": pose.skeleton.name,
+                "size": None if pose.size is None else list(pose.size),
+                "keypoints": [
+                    point if there else [None, None]
+                    for point, there in zip(pose.keypoints.tolist(), pose.present, strict=True)
+                ],
+                "confidence": pose.confidence.tolist(),
+            }
+            for pose in poses
+        ],
+    }
+
+
+def _dump_openpose(poses: Sequence[Pose]) -> dict[str, Any] | list[Any]:
+    frames = []
+    for size, group in groupby(poses, key=lambda pose: pose.size):
+        people = []
+        for pose in group:
+            small = pose.skeleton in (COCO17, VUNET15, OPENPOSE18)
+            table = _numbers(convert(pose, OPENPOSE18 if small else OPENPOSE25))
+            people.append(
+                {
+                    "person_id": [-1],
+                    "pose_keypoints_2d": [number for row in table for number in row],
+                    "face_keypoints_2d": [],
+                    "hand_left_keypoints_2d": [],
+                    "hand_right_keypoints_2d": [],
+                }
+            )
+        canvas = {} if size is None else {"canvas_width": size[1], "canvas_height": size[0]}
+        frames.append({"version": 1.3, "people": people, **canvas})
+    if not frames:
+        return {"version": 1.3, "people": []}
+    return frames[0] if len(frames) == 1 else frames
+
+
+def _dump_coco(poses: Sequence[Pose]) -> dict[str, Any]:
+    sizes = list(dict.fromkeys(pose.size for pose in poses))
+    images = []
+    for i, size in enumerate(sizes, start=1):
+        known = {} if size is None else {"width": size[1], "height": size[0]}
+        images.append({"id": i, "file_name": "", **known})
+    annotations = []
+    for i, pose in enumerate(poses, start=1):
+        body = convert(pose, COCO17)
+        table = _numbers(body)
+        # Flags where they say everything; else confidences, of which one at least is a fraction.
+        flags = {0.0: 0, _HIDDEN: 1, 1.0: 2}
+        if all(row[2] in flags for row in table):
+            table = [[x, y, flags[confidence]] for x, y, confidence in table]
+        seen = np.array([row[:2] for row in table if row[2]])
+        low, high = (seen.min(axis=0), seen.max(axis=0)) if len(seen) else (np.zeros(2),) * 2
+        width, height = (high - low).tolist()
+        annotations.append(
+            {
+                "id": i,
+                "image_id": sizes.index(pose.size) + 1,
+                "category_id": 1,
+                "keypoints": [number for row in table for number in row],
+                "num_keypoints": len(seen),
+                "bbox": [*low.tolist(), width, height],
+                "area": width * height,
+                "iscrowd": 0,
+            }
+        )
+    skeleton = [[a + 1, b + 1] for a, b in COCO17.limbs]
+    person = {"id": 1, "name": "person", "keypoints": list(COCO17.keypoints), "skeleton": skeleton}
+    return {"images": images, "annotations": annotations, "categories": [person]}
+
+
+def _dump_mediapipe(poses: Sequence[Pose]) -> dict[str, Any] | list[Any]:
+    groups = []
+    for size, group in groupby(poses, key=lambda pose: pose.size):
+        if size is None:
+            raise PoseFileError(
+                "MediaPipe's positions are fractions of a picture, and a pose does not know the "
+                "size of its own; write it in another format"
+            )
+        people = [
+            [
+                {"x": x / size[1], "y": y / size[0], "z": 0.0, "visibility": confidence}
+                for x, y, confidence in _numbers(convert(pose, MEDIAPIPE33))
+            ]
+            for pose in group
+        ]
+        groups.append({"image_width": size[1], "image_height": size[0], "pose_landmarks": people})
+    if not groups:
+        return {"pose_landmarks": []}
+    return groups[0] if len(groups) == 1 else groups
