@@ -1,0 +1,225 @@
+"""What the network is trained towards: each loss is nought where it should be, and only there."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pose import Pose
+from vunet import geometry as geo
+from vunet import losses
+from vunet.config import PRESETS
+from vunet.dataset import NOT_SKIRT, UNKNOWN
+from vunet.model import PART_COUNT, Gaussian, Painted, Reposer, Warped
+
+TINY = PRESETS["tiny"].model
+FRAME = TINY.size
+COARSE = (FRAME[0] // 4, FRAME[1] // 4)
+
+
+def rand(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture
+def painted(make_person: Callable[..., Pose], joints_of: Callable[..., torch.Tensor]) -> Painted:
+    """An untrained network's answer to a person who keeps the pose."""
+    torch.manual_seed(0)
+    model = Reposer(TINY).eval()
+    joints = joints_of(make_person(size=FRAME))
+    with torch.no_grad():
+        return model(rand(1, 3, *FRAME).tanh(), torch.ones(1, 1, *FRAME), joints, joints)
+
+
+def warped_with(painted: Painted, **changes: torch.Tensor) -> Warped:
+    assert painted.warped is not None
+    return dataclasses.replace(painted.warped, **changes)
+
+
+# -- part labels -----------------------------------------------------------------------------
+
+
+def test_part_loss_is_cross_entropy_where_labels_are_known(painted: Painted) -> None:
+    logits = rand(2, PART_COUNT + 1, *COARSE)
+    labels = torch.randint(
+        0, PART_COUNT + 1, (2, *COARSE), generator=torch.Generator().manual_seed(0)
+    )
+    classes = (labels - 1) % (PART_COUNT + 1)  # 0, background, is the network's last class
+    expected = torch.nn.functional.cross_entropy(logits, classes)
+    warped = warped_with(painted, source_logits=logits, part_logits=logits)
+    found = losses.part_losses(warped, labels.to(torch.uint8), labels.to(torch.uint8))
+    assert found.keys() == {"parser", "parts"}
+    assert float(found["parser"]) == pytest.approx(float(expected), rel=1e-4)
+    labels[:, : COARSE[0] // 2] = UNKNOWN
+    half = losses.part_losses(warped, labels.to(torch.uint8), labels.to(torch.uint8))["parts"]
+    rest = torch.nn.functional.cross_entropy(
+        logits[:, :, COARSE[0] // 2 :], classes[:, COARSE[0] // 2 :]
+    )
+    assert float(half) == pytest.approx(float(rest), rel=1e-4)
+
+
+def test_unknown_labels_teach_nothing(painted: Painted) -> None:
+    logits = rand(1, PART_COUNT + 1, *COARSE).requires_grad_()
+    labels = torch.full((1, *COARSE), UNKNOWN, dtype=torch.uint8)
+    warped = warped_with(painted, source_logits=logits, part_logits=logits)
+    loss = losses.part_losses(warped, labels, labels)["parts"]
+    loss.backward()
+    assert float(loss.detach()) == 0
+    assert logits.grad is not None
+    assert float(logits.grad.abs().max()) == 0
+
+
+def test_not_skirt_pushes_skirt_and_background_down_alone(painted: Painted) -> None:
+    logits = torch.zeros(1, PART_COUNT + 1, *COARSE).requires_grad_()
+    labels = torch.full((1, *COARSE), NOT_SKIRT, dtype=torch.uint8)
+    warped = warped_with(painted, source_logits=logits, part_logits=logits)
+    loss = losses.part_losses(warped, labels, labels)["parts"]
+    assert float(loss.detach()) == pytest.approx(-math.log(1 - 2 / (PART_COUNT + 1)), rel=1e-4)
+    loss.backward()
+    assert logits.grad is not None
+    up = logits.grad[0, :, 0, 0] > 0  # the step goes against the gradient
+    assert up.nonzero()[:, 0].tolist() == [geo.SKIRT, PART_COUNT]
+    certain = torch.full((1, PART_COUNT + 1, *COARSE), -50.0)
+    certain[:, geo.SKIRT] = 50
+    warped = warped_with(painted, source_logits=certain, part_logits=certain)
+    assert torch.isfinite(losses.part_losses(warped, labels, labels)["parts"])
+
+
+# -- surfaces --------------------------------------------------------------------------------
+
+
+def surface_of(places: torch.Tensor) -> torch.Tensor:
+    """A surface whose point at (x, y) is (x, y, 0) centimetres, so that a pixel is 1 cm."""
+    return torch.stack([places[..., 0] / 100, places[..., 1] / 100, places[..., 0] * 0])[None]
+
+
+def test_exact_flow_costs_nothing_and_must_be_seen(painted: Painted) -> None:
+    grid = geo.pixel_grid(COARSE, FRAME, torch.device("cpu"))
+    surface = surface_of(grid)
+    labels = torch.zeros(1, *COARSE, dtype=torch.uint8)
+    labels[:, 2:-2, 2:-2] = geo.TORSO + 1
+    warped = warped_with(painted, places=grid.expand(1, PART_COUNT, *COARSE, 2))
+    full = dataclasses.replace(
+        painted, warped=warped, visibility=torch.ones_like(painted.visibility)
+    )
+    found = losses.surface_losses(full, surface, labels, surface, labels, FRAME)
+    assert float(found["surface"]) < 1e-4
+    assert float(found["visible"]) < 1e-3
+    hidden = dataclasses.replace(full, visibility=torch.zeros_like(painted.visibility))
+    found = losses.surface_losses(hidden, surface, labels, surface, labels, FRAME)
+    assert float(found["visible"]) > 5
+
+
+def test_wrong_flow_costs_and_its_gradient_leads_back(painted: Painted) -> None:
+    grid = geo.pixel_grid(COARSE, FRAME, torch.device("cpu"))
+    surface = surface_of(grid)
+    labels = torch.full((1, *COARSE), geo.TORSO + 1, dtype=torch.uint8)
+    places = (grid + torch.tensor([4.0, 0.0])).expand(1, PART_COUNT, *COARSE, 2).clone()
+    places.requires_grad_()
+    full = dataclasses.replace(painted, warped=warped_with(painted, places=places))
+    loss = losses.surface_losses(full, surface, labels, surface, labels, FRAME)["surface"]
+    assert float(loss.detach()) > 0.1
+    loss.backward()
+    assert places.grad is not None
+    inner = places.grad[0, geo.TORSO, 3:-3, 3:-3]
+    assert float(inner[..., 0].min()) > 0
+    others = [p for p in range(PART_COUNT) if p != geo.TORSO]
+    assert float(places.grad[0, others].abs().max()) == 0
+
+
+def test_what_the_photo_does_not_show_must_not_be_seen(painted: Painted) -> None:
+    """The place shows another point of the body, or none: visibility is to be nought."""
+    grid = geo.pixel_grid(COARSE, FRAME, torch.device("cpu"))
+    surface = surface_of(grid)
+    labels = torch.full((1, *COARSE), geo.TORSO + 1, dtype=torch.uint8)
+    warped = warped_with(painted, places=grid.expand(1, PART_COUNT, *COARSE, 2))
+    for other, source in ((surface + 1.0, labels), (surface, torch.zeros_like(labels))):
+        by_visibility = {}
+        for value in (0.0, 1.0):
+            full = dataclasses.replace(
+                painted, warped=warped, visibility=torch.full_like(painted.visibility, value)
+            )
+            found = losses.surface_losses(full, other, source, surface, labels, FRAME)
+            by_visibility[value] = float(found["visible"])
+            assert float(found["surface"]) == 0
+        assert by_visibility[0.0] < 1e-3
+        assert by_visibility[1.0] > 5
+
+
+def test_surface_loss_needs_a_texture_path(painted: Painted) -> None:
+    without = dataclasses.replace(painted, warped=None)
+    nothing = torch.zeros(1, *COARSE, dtype=torch.uint8)
+    with pytest.raises(ValueError, match="texture"):
+        losses.surface_losses(
+            without, torch.zeros(1, 3, *COARSE), nothing, torch.zeros(1, 3, *COARSE), nothing, FRAME
+        )
+
+
+# -- the others ------------------------------------------------------------------------------
+
+
+def test_divergence_lets_free_nats_go() -> None:
+    p = Gaussian(torch.zeros(4, 3, 2), torch.zeros(4, 3, 2))
+    mean = torch.zeros(4, 3, 2)
+    mean[:, 0, 0] = 2.0  # 2 nats
+    mean[:, 1, 0] = 0.1  # 0.005 nats
+    mean.requires_grad_()
+    loss = losses.divergence(Gaussian(mean, torch.zeros(4, 3, 2)), p, 0.02)
+    assert float(loss.detach()) == pytest.approx(2 + 5 * 0.02, rel=1e-4)
+    loss.backward()
+    assert mean.grad is not None
+    assert float(mean.grad[:, 0, 0].min()) > 0
+    assert float(mean.grad[:, 1, 0].abs().max()) == 0
+
+
+def test_dilate_grows_by_the_radius() -> None:
+    mask = torch.zeros(1, 1, 9, 9)
+    mask[0, 0, 4, 4] = 1
+    grown = losses.dilate(mask, 2)[0, 0]
+    assert float(grown.sum()) == 25
+    assert float(grown[2:7, 2:7].min()) == 1
+
+
+def test_smoothness_is_nought_for_no_flow_and_small_for_even_flow() -> None:
+    nothing = torch.zeros(1, PART_COUNT, 2, *COARSE)
+    assert float(losses.smoothness(nothing)) == 0
+    even, rough = nothing + 3, nothing.clone()
+    rough[..., ::2] = 3
+    assert 0 < float(losses.smoothness(even)) < float(losses.smoothness(rough))
+
+
+def test_discriminator_sees_picture_and_pose() -> None:
+    torch.manual_seed(0)
+    judge = losses.PatchDiscriminator(8).eval()
+    image, parts = rand(2, 3, 64, 48), rand(2, PART_COUNT, 64, 48)
+    with torch.no_grad():
+        score, features = judge(image, parts)
+        assert score.shape == (2, 1, 8, 6)
+        assert len(features) == 4
+        assert float((judge(image, parts.flip(0))[0] - score).abs().max()) > 1e-4
+        assert float((judge(image.flip(0), parts)[0] - score).abs().max()) > 1e-4
+
+
+@pytest.mark.shared
+def test_perceptual_loss_is_nought_for_equals_and_grows_with_damage(shared: Path) -> None:
+    weights = shared / "backbones" / "squeezenet1_0_imagenet.safetensors"
+    features = losses.SqueezeFeatures(weights, losses.PERCEPTUAL_LAYERS)
+    assert not any(p.requires_grad for p in features.parameters())
+    x = torch.nn.functional.interpolate(rand(1, 3, 8, 6).tanh(), scale_factor=16.0, mode="bilinear")
+    values = []
+    for amount in (0.0, 0.1, 0.5):
+        y = (x + amount * rand(1, 3, 128, 96, seed=1)).clamp(-1, 1)
+        values.append(float(losses.perceptual(features, y, x, amp=False)))
+    assert values[0] == pytest.approx(0, abs=1e-4)
+    assert 0.01 < values[1] < values[2]
+    window = (0, 0, 64, 64)
+    y = x.clone()
+    y[:, :, 80:] = 0
+    assert float(losses.perceptual(features, y, x, amp=False, window=window)) < 1e-4
+    assert np.isfinite(float(losses.perceptual(features, y, x, amp=True)))

@@ -1,0 +1,412 @@
+"""The network's promises, on the `tiny` preset with seeded weights."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+
+from pose import Pose
+from vunet.config import PRESETS, ModelConfig, model_config_from, to_json
+from vunet.model import PART_COUNT, PRIOR_GROUPS, Gaussian, Painted, Reposer
+
+TINY = PRESETS["tiny"].model
+GOLDEN = Path(__file__).resolve().parent.parent / "golden"
+Inputs = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
+
+
+def rand(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def same(
+    found: torch.Tensor, expected: torch.Tensor, rtol: float = 1e-4, atol: float = 1e-5
+) -> None:
+    np.testing.assert_allclose(
+        found.detach().numpy(), expected.detach().numpy(), rtol=rtol, atol=atol
+    )
+
+
+def shaken(config: ModelConfig = TINY, seed: int = 0) -> Reposer:
+    """A network none of whose weights is zero, as after some training."""
+    torch.manual_seed(seed)
+    model = Reposer(config).eval()
+    g = torch.Generator().manual_seed(seed + 1)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.add_(torch.randn(p.shape, generator=g) * 0.05)
+    return model
+
+
+@pytest.fixture(scope="module")
+def model() -> Reposer:
+    return shaken()
+
+
+@pytest.fixture(scope="module")
+def inputs(
+    make_person: Callable[..., Pose],
+    draw_person: Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]],
+    joints_of: Callable[..., torch.Tensor],
+) -> Inputs:
+    """Two photos with masks and joints, and two other poses."""
+    poses = [make_person(i, size=TINY.size) for i in range(4)]
+    drawn = [draw_person(p, i) for i, p in enumerate(poses[:2])]
+    images = torch.from_numpy(np.stack([d[0] for d in drawn])).permute(0, 3, 1, 2)
+    masks = torch.from_numpy(np.stack([d[1] for d in drawn]))[:, None]
+    return (
+        images.float() / 127.5 - 1,
+        masks.float() / 255,
+        joints_of(*poses[:2]),
+        joints_of(*poses[2:]),
+    )
+
+
+# -- the whole network -----------------------------------------------------------------------
+
+
+def test_shapes_and_ranges(model: Reposer, inputs: Inputs) -> None:
+    painted = model(*inputs)
+    height, width = TINY.size
+    assert painted.image.shape == painted.generated.shape == (2, 3, height, width)
+    assert painted.alpha_logits.shape == painted.visibility.shape == (2, 1, height, width)
+    assert painted.latents.shape == (2, PART_COUNT, TINY.latent_dim)
+    assert float(painted.image.detach().abs().max()) <= 1
+    assert float(painted.visibility.detach().min()) >= 0
+    assert float(painted.visibility.detach().max()) <= 1
+    warped = painted.warped
+    assert warped is not None
+    assert warped.colour.shape == (2, 3, height, width)
+    assert warped.cover.shape == (2, 1, height, width)
+    assert warped.weights.shape == (2, PART_COUNT, height // 2, width // 2)
+    assert warped.flow.shape == (2, PART_COUNT, 2, height // 4, width // 4)
+    assert float(warped.flow.detach().abs().max()) <= TINY.flow_limit
+    assert warped.part_logits.shape == (2, PART_COUNT + 1, height // 4, width // 4)
+    same(painted.latents, painted.posterior.mean)
+
+
+def test_every_parameter_gets_a_gradient(inputs: Inputs) -> None:
+    model = shaken().train()
+    noise = rand(2, PART_COUNT, TINY.latent_dim)
+    painted = model(*inputs, noise=noise, rendered=torch.tensor([1.0, 0.0]))
+    loss = painted.image.square().sum() + painted.generated.square().sum()
+    loss = loss + painted.alpha_logits.square().sum() + painted.visibility.sum()
+    loss = loss + painted.posterior.divergence(painted.prior).sum()
+    loss = loss + painted.warped.source_logits.log_softmax(1)[:, 0].sum()
+    loss.backward()
+    idle = [
+        n
+        for n, p in model.named_parameters()
+        if p.grad is None or not torch.isfinite(p.grad).all() or not p.grad.abs().sum() > 0
+    ]
+    assert idle == []
+
+
+def test_picture_alone_reaches_the_texture_path(inputs: Inputs) -> None:
+    """What carries the photo's pixels learns from the picture, not from labels alone."""
+    model = shaken().train()
+    model(*inputs).image.square().sum().backward()
+    idle = [
+        n
+        for n, p in model.named_parameters()
+        if n.startswith(("parser", "warper", "encoder", "prior_strength"))
+        and "encoder.head" not in n  # half of its outputs are variances
+        and (p.grad is None or not p.grad.abs().sum() > 0)
+    ]
+    assert idle == []
+
+
+def test_batch_of_two_is_two_batches_of_one(model: Reposer, inputs: Inputs) -> None:
+    with torch.no_grad():
+        both = model(*inputs)
+        for i in range(2):
+            one = model(*(x[i : i + 1] for x in inputs))
+            for name in ("image", "generated", "alpha_logits", "visibility", "latents"):
+                same(getattr(both, name)[i], getattr(one, name)[0], atol=1e-4, rtol=1e-3)
+            same(both.prior.mean[i], one.prior.mean[0])
+
+
+def test_seed_repeats(inputs: Inputs) -> None:
+    def once(seed: int) -> torch.Tensor:
+        with torch.no_grad():
+            noise = rand(2, PART_COUNT, TINY.latent_dim, seed=seed)
+            return shaken(seed=seed)(*inputs, noise=noise).image
+
+    assert torch.equal(once(3), once(3))
+    assert not torch.equal(once(3), once(4))
+
+
+def test_amp_changes_little(model: Reposer, inputs: Inputs) -> None:
+    with torch.no_grad():
+        exact, fast = model(*inputs).image, model(*inputs, amp=True).image
+    assert fast.dtype == torch.float32
+    assert float((exact - fast).abs().mean()) < 0.02
+
+
+def test_keep_nought_hides_the_photos_pixels(model: Reposer, inputs: Inputs) -> None:
+    images, masks, source, target = inputs
+    with torch.no_grad():
+        latents = model.encode(images, masks, source, amp=False).mean
+        other = images.flip(0) * 0.5
+        keep = torch.zeros(2, 1, 1, 1)
+
+        def paint(photo: torch.Tensor, where: torch.Tensor) -> Painted:
+            warped = model.warp(photo, masks, where, target, amp=False)
+            return model.paint(latents, target, warped, source=where, keep=keep, amp=False)
+
+        one, two = paint(images, source), paint(other, source.flip(0))
+        blank = model.paint(latents, target, None, amp=False)
+    assert torch.equal(one.image, two.image)
+    same(one.image, blank.image)
+    same(one.alpha_logits, blank.alpha_logits)
+    assert float(one.visibility.abs().max()) == 0
+    with torch.no_grad():
+        warped = model.warp(images, masks, source, target, amp=False)
+        shown = model.paint(latents, target, warped, source=source, amp=False)
+    assert float((shown.image - one.image).abs().mean()) > 0.01
+
+
+def test_keep_of_single_parts_hides_these_alone(model: Reposer, inputs: Inputs) -> None:
+    images, masks, source, target = inputs
+    with torch.no_grad():
+        latents = model.encode(images, masks, source, amp=False).mean
+        warped = model.warp(images, masks, source, target, amp=False)
+        keep = torch.ones(2, PART_COUNT, 1, 1)
+        everything = model.paint(latents, target, warped, source=source, keep=keep, amp=False)
+        default = model.paint(latents, target, warped, source=source, amp=False)
+        keep[:, 1] = 0
+        fewer = model.paint(latents, target, warped, source=source, keep=keep, amp=False)
+    same(everything.image, default.image)
+    assert float((fewer.visibility <= everything.visibility + 0.5).float().min()) == 1
+    assert float((fewer.image - everything.image).abs().max()) > 1e-3
+
+
+def test_latents_and_pose_change_the_picture(model: Reposer, inputs: Inputs) -> None:
+    target = inputs[3]
+    latents = rand(2, PART_COUNT, TINY.latent_dim)
+    with torch.no_grad():
+        one = model.paint(latents, target, None, amp=False).image
+        two = model.paint(latents.flip(0), target, None, amp=False).image
+        three = model.paint(latents, target.flip(0), None, amp=False).image
+    assert float((one - two).abs().max()) > 1e-3
+    assert float((one - three).abs().max()) > 1e-3
+
+
+def test_network_without_texture_path(inputs: Inputs) -> None:
+    model = shaken(dataclasses.replace(TINY, texture=False))
+    assert not [n for n, _ in model.named_parameters() if n.startswith(("parser", "warper"))]
+    painted = model(*inputs)
+    assert painted.warped is None
+    assert torch.equal(painted.image, painted.generated)
+    assert float(painted.visibility.abs().max()) == 0
+    painted.image.sum().backward()
+
+
+@pytest.mark.parametrize("empty", ["mask", "far", "point"])
+def test_hard_inputs_give_finite_pictures_and_gradients(inputs: Inputs, empty: str) -> None:
+    images, masks, source, target = (x.clone() for x in inputs)
+    if empty == "mask":
+        masks.zero_()
+    elif empty == "far":
+        target[..., :2] += 4000
+        source[..., :2] -= 4000
+    else:
+        target[..., :2] = 20
+        source[..., :2] = 20
+    model = shaken().train()
+    painted = model(images, masks, source, target)
+    assert torch.isfinite(painted.image).all()
+    (painted.image.sum() + painted.alpha_logits.sum()).backward()
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+
+
+def test_untrained_warp_shows_the_photo_in_its_own_pose(inputs: Inputs) -> None:
+    """Before training, flow is nought and geometry alone carries the pixels."""
+    images, masks, source, _ = inputs
+    torch.manual_seed(0)
+    model = Reposer(TINY).eval()
+    with torch.no_grad():
+        warped = model.warp(images, masks, source, source, amp=False)
+    assert float(warped.flow.abs().max()) == 0
+    sure = (warped.cover > 0.4) & (torch.nn.functional.avg_pool2d(masks, 3, 1, 1) > 0.99)
+    assert float(sure.sum() / (masks > 0.5).sum()) > 0.3
+    error = (warped.colour - images).abs().amax(1, keepdim=True)[sure]
+    assert float(error.max()) < 0.02
+
+
+# -- latents ---------------------------------------------------------------------------------
+
+
+@settings(max_examples=20)
+@given(st.lists(st.floats(-3, 3), min_size=4, max_size=4))
+def test_divergence_is_that_of_torch(values: list[float]) -> None:
+    a, b = (Gaussian(*torch.tensor(v).view(2, 1, 1, 1)) for v in (values[:2], values[2:]))
+    normal = torch.distributions.Normal
+    expected = torch.distributions.kl_divergence(
+        normal(a.mean, (0.5 * a.log_variance).exp()), normal(b.mean, (0.5 * b.log_variance).exp())
+    )
+    same(a.divergence(b), expected)
+
+
+@settings(max_examples=20)
+@given(seed=st.integers(0, 1000), by=st.floats(0.01, 2))
+def test_divergence_is_nought_only_for_equals(seed: int, by: float) -> None:
+    mean, log_variance = rand(2, 3, 4, seed=seed), rand(2, 3, 4, seed=seed + 1)
+    a = Gaussian(mean, log_variance)
+    assert float(a.divergence(a).abs().max()) < 1e-6
+    for b in (Gaussian(mean + by, log_variance), Gaussian(mean, log_variance + by)):
+        assert float(a.divergence(b).min()) > 0
+
+
+def test_samples_have_the_mean_and_deviation() -> None:
+    g = Gaussian(torch.full((1, 1, 1), 2.0), torch.full((1, 1, 1), -1.0))
+    drawn = g.sample(rand(200_000, 1, 1))
+    assert float(drawn.mean()) == pytest.approx(2, abs=0.01)
+    assert float(drawn.std()) == pytest.approx(np.exp(-0.5), rel=0.01)
+    assert torch.equal(g.sample(rand(5, 1, 1), 0.0), torch.full((5, 1, 1), 2.0))
+
+
+def test_prior_is_drawn_group_by_group(model: Reposer, inputs: Inputs) -> None:
+    assert sorted(p for group in PRIOR_GROUPS for p in group) == list(range(PART_COUNT))
+    target = inputs[3]
+    latents = rand(2, PART_COUNT, TINY.latent_dim)
+    with torch.no_grad():
+        before = model.prior(target, latents)
+        for g, group in enumerate(PRIOR_GROUPS):
+            changed = latents.clone()
+            changed[:, list(group)] += 3
+            after = model.prior(target, changed)
+            earlier = [p for other in PRIOR_GROUPS[: g + 1] for p in other]
+            later = [p for other in PRIOR_GROUPS[g + 1 :] for p in other]
+            assert torch.equal(before.mean[:, earlier], after.mean[:, earlier])
+            assert torch.equal(before.log_variance[:, earlier], after.log_variance[:, earlier])
+            if later:
+                moved = (before.mean[:, later] - after.mean[:, later]).abs().amax(2)
+                assert float(moved.min()) > 0
+
+
+def test_draws_repeat_and_temperature_nought_gives_the_means(
+    model: Reposer, inputs: Inputs
+) -> None:
+    target, noise = inputs[3], rand(2, PART_COUNT, TINY.latent_dim)
+    with torch.no_grad():
+        plain = model.prior.draw(target, noise, 0.0)
+        same(plain, model.prior(target, plain).mean)
+        drawn = model.prior.draw(target, noise)
+        assert torch.equal(drawn, model.prior.draw(target, noise))
+        conditional = model.prior(target, drawn)
+        same(drawn, conditional.sample(noise))
+    assert float((drawn - plain).abs().max()) > 0.1
+
+
+def test_prior_does_not_depend_on_where_the_person_stands(model: Reposer, inputs: Inputs) -> None:
+    target, latents = inputs[3], rand(2, PART_COUNT, TINY.latent_dim)
+    moved = target.clone()
+    moved[..., :2] = moved[..., :2] * 1.5 + torch.tensor([30.0, -12.0])
+    with torch.no_grad():
+        same(model.prior(target, latents).mean, model.prior(moved, latents).mean, atol=1e-4)
+
+
+def test_encoder_sees_no_pose(
+    model: Reposer, make_person: Callable[..., Pose], joints_of: Callable[..., torch.Tensor]
+) -> None:
+    """A person all of one colour looks the same to the encoder in any pose, but for outlines."""
+    latents = []
+    for seed in (1, 2):
+        joints = joints_of(make_person(seed, size=TINY.size))
+        image = torch.full((1, 3, *TINY.size), 0.5)
+        with torch.no_grad():
+            latents.append(
+                model.encode(image, torch.ones(1, 1, *TINY.size), joints, amp=False).mean
+            )
+    spread = (latents[0] - latents[1]).abs().mean() / latents[0].abs().mean()
+    assert float(spread) < 0.25
+
+
+# -- settings --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_config_survives_json(name: str) -> None:
+    import json
+
+    config = PRESETS[name].model
+    assert model_config_from(json.loads(to_json(config))) == config
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"colour": 3}, "colour"),
+        ({"size": [100, 75]}, "multiples"),
+        ({"size": [256, 176]}, "multiples"),
+        ({"size": 5}, "wrong kind"),
+    ],
+)
+def test_wrong_settings_are_refused(change: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        model_config_from({**dataclasses.asdict(PRESETS["person"].model), **change})
+
+
+@pytest.mark.parametrize("size", [(64, 48), (128, 96), (96, 64), (32, 32), (64, 56)])
+def test_every_size_that_is_accepted_runs(
+    size: tuple[int, int],
+    make_person: Callable[..., Pose],
+    joints_of: Callable[..., torch.Tensor],
+) -> None:
+    try:
+        config = dataclasses.replace(TINY, size=size)
+    except ValueError:
+        return
+    joints = joints_of(make_person(size=size))
+    with torch.no_grad():
+        model = shaken(config)
+        painted = model(rand(1, 3, *size).tanh(), torch.ones(1, 1, *size), joints, joints)
+    assert painted.image.shape == (1, 3, *size)
+
+
+# -- golden ----------------------------------------------------------------------------------
+
+
+def test_stages_give_what_they_gave() -> None:
+    """tests/golden/make.py wrote inputs, weights and every stage's output."""
+    stored = load_file(GOLDEN / "reposer.safetensors")
+    model = Reposer(TINY).eval()
+    weights = {k[7:]: v.float() for k, v in stored.items() if k.startswith("weight.")}
+    model.load_state_dict(weights)
+    with torch.no_grad():
+        painted = model(
+            stored["in.images"],
+            stored["in.masks"],
+            stored["in.source"],
+            stored["in.target"],
+            noise=stored["in.noise"],
+        )
+        drawn = model.prior.draw(stored["in.target"], stored["in.noise"])
+    assert painted.warped is not None
+    assert painted.posterior is not None
+    found = {
+        "matrix": painted.warped.transforms.matrix,
+        "offset": painted.warped.transforms.offset,
+        "posterior": painted.posterior.mean,
+        "source_logits": painted.warped.source_logits,
+        "part_logits": painted.warped.part_logits,
+        "flow": painted.warped.flow,
+        "cover": painted.warped.cover,
+        "alpha": painted.alpha_logits,
+        "generated": painted.generated,
+        "visibility": painted.visibility,
+        "image": painted.image,
+        "drawn": drawn,
+    }
+    for name, value in found.items():
+        np.testing.assert_allclose(
+            value.numpy(), stored[f"out.{name}"].numpy(), rtol=1e-3, atol=5e-4, err_msg=name
+        )

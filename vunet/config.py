@@ -1,0 +1,145 @@
+"""The settings of network and training. A config travels inside the weights file it belongs to."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """The re-posing network."""
+
+    size: tuple[int, int] = (256, 192)
+    """(height, width) in pixels of the network's pictures; multiples of 32."""
+    parser_channels: tuple[int, ...] = (24, 48, 72, 96)
+    """Channels per scale of the net that labels the source's parts, from a quarter of the size."""
+    warp_channels: tuple[int, ...] = (40, 64, 96, 128)
+    """Channels per scale of the net that finds part masks and flow, from a quarter of the size."""
+    generator_channels: tuple[int, ...] = (32, 64, 96, 144, 192)
+    """Channels per scale of the shape U-Net, from half of the size."""
+    detail_channels: int = 16
+    """Channels of the last layers at full size."""
+    latent_dim: int = 24
+    """Numbers per body part that hold its appearance."""
+    crop_size: int = 24
+    """Side in pixels of the part-normalised crops that the appearance encoder sees."""
+    encoder_channels: int = 32
+    """Width of the appearance encoder."""
+    flow_limit: float = 24.0
+    """Largest residual flow in pixels of the network's picture."""
+    texture: bool = True
+    """Whether the photo's pixels are carried to the new pose. Off: the 2018 paper's path alone."""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value, default = getattr(self, field.name), field.default
+            if isinstance(default, tuple):
+                fits = isinstance(value, tuple) and bool(value) and all(map(_is_count, value))
+            elif isinstance(default, bool):
+                fits = isinstance(value, bool)
+            elif isinstance(default, float):
+                fits = isinstance(value, int | float) and 0 < value < 1e4
+            else:
+                fits = _is_count(value)
+            if not fits:
+                raise ValueError(
+                    f"{field.name} is of the wrong kind: {value!r}, must be like {default!r}"
+                )
+        if len(self.size) != 2:
+            raise ValueError(f"size must be (height, width), got {self.size}")
+        deepest = max(
+            4 << (len(self.parser_channels) - 1),
+            4 << (len(self.warp_channels) - 1),
+            2 << (len(self.generator_channels) - 1),
+        )
+        if any(side % deepest for side in self.size):
+            raise ValueError(f"both sides of size must be multiples of {deepest}, got {self.size}")
+
+
+def _is_count(value: object) -> bool:
+    """Whether a value may be a number of channels or pixels."""
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 4096
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """One training run of the re-posing network."""
+
+    model: ModelConfig = ModelConfig()
+    """The network."""
+    batch_size: int = 16
+    """Picture pairs per step and process."""
+    steps: int = 20000
+    """Length of the run; the learning rate falls over its last part."""
+    learning_rate: float = 6e-4
+    """Peak rate of AdamW, after 100 steps of warm-up."""
+    cooldown: float = 0.5
+    """Share of the steps over which the rate falls to 2 % of its peak (half a cosine)."""
+    ema: float = 0.998
+    """Decay per step of the averaged weights, which are the ones released."""
+    seed: int = 0
+    """Fixes initial weights, batches and noise."""
+    mix: tuple[float, float, float] = (4, 7, 5)
+    """Shares of true photo pairs, rendered pairs and single photos."""
+    texture_dropout: float = 0.25
+    """Share of samples that must be painted from the latents alone."""
+    kl_weight: float = 2e-4
+    """Final weight of the divergence between posterior and prior, per nat."""
+    kl_steps: tuple[int, int] = (300, 1500)
+    """The weight rises from zero between these steps."""
+    free_nats: float = 0.02
+    """Divergence per latent number that costs nothing: latents must carry something."""
+    perceptual_weight: float = 2.0
+    """Weight of the SqueezeNet losses; without the backbone they are left out."""
+    adversarial_weight: float = 0.0
+    """Weight of the conditional PatchGAN; 0 leaves it out."""
+    adversarial_start: int = 0
+    """First step with the adversarial loss."""
+
+
+PRESETS: dict[str, TrainConfig] = {
+    "person": TrainConfig(),
+    "tiny": TrainConfig(
+        model=ModelConfig(
+            size=(64, 48),
+            parser_channels=(8, 8, 8),
+            warp_channels=(8, 8, 8),
+            generator_channels=(8, 8, 16, 16),
+            detail_channels=8,
+            latent_dim=4,
+            crop_size=8,
+            encoder_channels=8,
+            flow_limit=6.0,
+        ),
+        batch_size=2,
+        steps=4,
+    ),
+}
+"""What can be trained by name: `person` is the real thing, `tiny` rehearses it in seconds."""
+
+
+def to_json(config: ModelConfig | TrainConfig) -> str:
+    """A config as JSON text, for weight files and run folders."""
+    return json.dumps(dataclasses.asdict(config))
+
+
+def model_config_from(values: dict[str, Any]) -> ModelConfig:
+    """The config that `to_json` wrote.
+
+    Raises:
+        ValueError: If a value is unknown or of the wrong kind.
+    """
+    if not isinstance(values, dict):
+        raise ValueError("model settings must be a table of names and values")
+    known = {f.name for f in dataclasses.fields(ModelConfig)}
+    unknown = set(values) - known
+    if unknown:
+        raise ValueError(f"unknown model settings {sorted(unknown)}")
+    plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    try:
+        return ModelConfig(**plain)
+    except TypeError as error:
+        raise ValueError(f"model settings of the wrong kind: {error}") from error
