@@ -1,0 +1,399 @@
+"""The one way to use the networks, with a random tiny network: all but its beauty is tested."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+import torch
+from PIL import Image
+
+from pose import BODY27, NoPersonFound, Pose
+from pose.estimator import PoseEstimator
+from pose.formats import dump_poses, read_poses
+from pose.presets import PRESETS
+from pose.retarget import body_scale
+from pose.stick import draw_controlnet
+from vunet.checkpoint import WeightsError, load_reposer, save_reposer
+from vunet.config import PRESETS as TRAINING
+from vunet.engine import MAX_SIDE_PX, PLAIN_RGB, Engine, EngineError, Result
+from vunet.images import ImageError, OutputError
+from vunet.model import Reposer
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+EXAMPLES = ROOT / "apps" / "examples"
+PERSON = EXAMPLES / "person_1.jpg"
+PRESET = "t_pose" if "t_pose" in PRESETS else min(PRESETS)
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """An engine with seeded noise for weights, through a file as users' own weights come."""
+    folder = tmp_path_factory.mktemp("weights")
+    config = TRAINING["tiny"].model
+    torch.manual_seed(0)
+    save_reposer(Reposer(config), folder / "own.safetensors", config)
+    (folder / "manifest.json").write_text('{"weights": []}')
+    model, digest = load_reposer(folder / "own.safetensors", folder)
+    return Engine(model, digest, torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def estimator(engine: Engine) -> PoseEstimator:
+    return engine.estimator
+
+
+@pytest.fixture(scope="module")
+def half_body() -> np.ndarray:
+    """A photo that ends at the waist."""
+    return skimage.data.astronaut()
+
+
+@pytest.fixture(scope="module")
+def whole(engine: Engine) -> Result:
+    """One re-pose that many tests look at."""
+    return engine.repose(PERSON, PRESET)
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        return image.height, image.width
+
+
+def small_figure(make_person: Callable[..., Pose]) -> Pose:
+    """A pose that leaves most of its picture free, as a random network fills its window."""
+    return make_person(3, size=(300, 420), fill=0.4)
+
+
+def check(result: Result, size: tuple[int, int]) -> None:
+    assert result.image.shape == (*size, 3)
+    assert result.image.dtype == np.uint8
+    assert result.mask.shape == result.invented.shape == size
+    assert result.mask.dtype == result.invented.dtype == np.uint8
+    assert (result.invented <= result.mask).all()
+    assert result.mask.any()
+    assert result.pose.skeleton is BODY27
+    assert result.pose.size == size
+    assert result.pose.present.all()
+    assert isinstance(result.warnings, tuple)
+    for text in result.warnings:
+        assert text == text.strip()
+        assert text.endswith(".")
+        assert "\n" not in text
+
+
+# -- frames and sizes ------------------------------------------------------------------------
+
+
+def test_result_has_the_appearance_photos_size(engine: Engine, whole: Result) -> None:
+    check(whole, size_of(PERSON))
+    assert whole.weights_sha256 == engine.weights_sha256
+    assert len(whole.weights_sha256) == 64
+    assert not whole.transparent
+
+
+def test_person_keeps_size_and_ground(whole: Result, estimator: PoseEstimator) -> None:
+    """A T is no taller than its owner: same scale, feet on the same line."""
+    photo = np.asarray(Image.open(PERSON).convert("RGB"))
+    own = estimator.find_one(photo, "it").pose
+    shrunk = any("smaller" in w for w in whole.warnings)
+    if not shrunk:
+        assert body_scale(whole.pose) == pytest.approx(body_scale(own), rel=0.03)
+    feet = ["heel", "foot_index", "ankle"]
+    ground = max(own.point(f"{s}_{f}")[1] for s in ("left", "right") for f in feet)
+    found = max(whole.pose.point(f"{s}_{f}")[1] for s in ("left", "right") for f in feet)
+    assert found == pytest.approx(min(ground, photo.shape[0] - 1), abs=3)
+
+
+def test_frame_pose_has_the_pose_pictures_size_and_place(
+    engine: Engine, make_person: Callable[..., Pose]
+) -> None:
+    pose = make_person(3, size=(333, 421), fill=0.6)
+    result = engine.repose(PERSON, pose, frame="pose", retarget=False)
+    check(result, (333, 421))
+    np.testing.assert_allclose(result.pose.keypoints, pose.keypoints, atol=1e-6)
+    kept = engine.repose(PERSON, pose, frame="pose")
+    assert body_scale(kept.pose) == pytest.approx(body_scale(pose), rel=1e-3)
+
+
+@pytest.mark.parametrize("side", [64, 200, 700])
+@pytest.mark.parametrize("frame", ["appearance", "pose"])
+def test_size_is_the_longer_side(engine: Engine, side: int, frame: str) -> None:
+    result = engine.repose(PERSON, PRESET, frame=frame, size=side)  # type: ignore[arg-type]
+    before = size_of(PERSON) if frame == "appearance" else PRESETS[PRESET].size
+    assert before is not None
+    assert max(result.image.shape[:2]) == side
+    assert min(result.image.shape[:2]) == pytest.approx(side * min(before) / max(before), abs=1)
+    check(result, result.image.shape[:2])
+
+
+def test_size_scales_the_pose(engine: Engine, whole: Result) -> None:
+    small = engine.repose(PERSON, PRESET, size=max(whole.image.shape[:2]) // 2)
+    np.testing.assert_allclose(small.pose.keypoints * 2, whole.pose.keypoints, atol=2)
+
+
+# -- backgrounds -----------------------------------------------------------------------------
+
+
+def test_plain_background(engine: Engine, make_person: Callable[..., Pose]) -> None:
+    result = engine.repose(PERSON, small_figure(make_person), frame="pose", background="plain")
+    away = result.mask == 0
+    assert away.any()
+    np.testing.assert_array_equal(result.image[away], np.broadcast_to(PLAIN_RGB, (away.sum(), 3)))
+
+
+def test_source_background_is_the_photos_own(engine: Engine, estimator: PoseEstimator) -> None:
+    photo = np.asarray(Image.open(PERSON).convert("RGB"))
+    side = photo.shape[1]
+    photo = np.pad(photo, ((0, 0), (side, side), (0, 0)), mode="reflect")
+    photo = photo[:, side // 3 : -side // 3]
+    person = np.arange(photo.shape[1]) - side * 2 / 3
+    beside = (person < -0.15 * side) | (person > 1.15 * side)
+    photo = photo.copy()
+    photo[:, beside] = np.linspace(20, 220, photo.shape[0])[:, None, None]
+    mask = estimator.find_one(photo, "it").mask
+    result = engine.repose(photo, PRESET)
+    near = cv2.dilate((mask > 0.02).astype(np.uint8), np.ones((61, 61))) > 0
+    away = (result.mask == 0) & ~near
+    assert away.mean() > 0.1
+    assert np.abs(result.image[away].astype(int) - photo[away]).mean() < 1
+
+
+def test_background_of_a_file_and_of_the_pose(
+    engine: Engine, tmp_path: Path, make_person: Callable[..., Pose]
+) -> None:
+    path = tmp_path / "wall é.png"
+    Image.fromarray(np.full((50, 300, 3), (10, 200, 30), np.uint8)).save(path)
+    result = engine.repose(PERSON, small_figure(make_person), frame="pose", background=path)
+    away = result.mask == 0
+    assert away.any()
+    assert np.abs(result.image[away].astype(int) - [10, 200, 30]).max() <= 1
+    posed = engine.repose(
+        PERSON, EXAMPLES / "pose_dance.jpg", background="pose", frame="pose", size=200
+    )
+    check(posed, posed.image.shape[:2])
+
+
+def test_transparent_png_has_the_mask_for_alpha(engine: Engine, tmp_path: Path) -> None:
+    result = engine.repose(PERSON, PRESET, background="transparent", size=200)
+    assert result.transparent
+    result.save(tmp_path / "out.png")
+    with Image.open(tmp_path / "out.png") as image:
+        assert image.mode == "RGBA"
+        pixels = np.asarray(image)
+    np.testing.assert_array_equal(pixels[..., 3], result.mask)
+    np.testing.assert_array_equal(pixels[..., :3], result.image)
+    with pytest.raises(OutputError, match="transparent"):
+        result.save(tmp_path / "out.jpg")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"background": "pose"}, "pose is no photo"),
+        ({"background": "no such file.jpg"}, "no such file"),
+        ({"background": ""}, "background"),
+        ({"background": "a" * 300}, "no such file"),
+        ({"frame": "both"}, "frame must be"),
+        ({"size": 0}, "size must be"),
+        ({"size": MAX_SIDE_PX + 1}, "size must be"),
+    ],
+)
+def test_impossible_options_are_refused_in_a_sentence(
+    engine: Engine, options: dict[str, object], words: str
+) -> None:
+    with pytest.raises(EngineError, match=words) as caught:
+        engine.repose(PERSON, PRESET, **options)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+def test_background_that_is_no_picture_is_refused(engine: Engine, tmp_path: Path) -> None:
+    (tmp_path / "wall.jpg").write_text("no wall")
+    with pytest.raises(ImageError, match=r"wall\.jpg"):
+        engine.repose(PERSON, PRESET, background=tmp_path / "wall.jpg")
+
+
+# -- what is saved ---------------------------------------------------------------------------
+
+
+def test_png_carries_pose_seed_and_weights(engine: Engine, tmp_path: Path) -> None:
+    result = engine.repose(PERSON, PRESET, seed=17, size=200)
+    result.save(tmp_path / "new folder" / "out é.png")
+    with Image.open(tmp_path / "new folder" / "out é.png") as image:
+        text = image.text
+        np.testing.assert_array_equal(np.asarray(image), result.image)
+    assert text["vunet:seed"] == "17"
+    assert text["vunet:weights"] == engine.weights_sha256
+    (tmp_path / "pose.json").write_text(text["vunet:pose"])
+    (pose,) = read_poses(tmp_path / "pose.json")
+    np.testing.assert_allclose(pose.keypoints, result.pose.keypoints, atol=0.01)
+    assert pose.size == result.image.shape[:2]
+    assert json.loads(text["vunet:pose"])
+
+
+def test_the_same_call_gives_the_same_picture(engine: Engine) -> None:
+    one, two = (engine.repose(PERSON, PRESET, size=160) for _ in range(2))
+    np.testing.assert_array_equal(one.image, two.image)
+    assert one.warnings == two.warnings
+
+
+# -- what is given ---------------------------------------------------------------------------
+
+
+def test_paths_pictures_and_arrays_are_the_same(engine: Engine) -> None:
+    with Image.open(PERSON) as image:
+        image.load()
+        results = [
+            engine.repose(given, PRESET, size=160)
+            for given in (str(PERSON), image, np.asarray(image.convert("RGB")))
+        ]
+    for other in results[1:]:
+        np.testing.assert_array_equal(results[0].image, other.image)
+
+
+def test_poses_of_every_kind(
+    engine: Engine, tmp_path: Path, make_person: Callable[..., Pose]
+) -> None:
+    pose = make_person(4, size=(512, 384))
+    (tmp_path / "pose.json").write_text(dump_poses([pose], "openpose"))
+    Image.fromarray(draw_controlnet(pose, (512, 384))).save(tmp_path / "stick.png")
+    plain = engine.repose(PERSON, pose, size=160)
+    for given in (tmp_path / "pose.json", str(tmp_path / "stick.png")):
+        result = engine.repose(PERSON, given, size=160)
+        check(result, plain.image.shape[:2])
+        limbs = [5, 6, 7, 8, 9, 10, 11, 12, 13, 14]
+        np.testing.assert_allclose(
+            result.pose.keypoints[limbs], plain.pose.keypoints[limbs], atol=6
+        )
+    check(engine.repose(PERSON, EXAMPLES / "pose_walk.jpg", size=160), plain.image.shape[:2])
+
+
+def test_misspelt_preset_gets_a_suggestion(engine: Engine) -> None:
+    with pytest.raises(ValueError, match="did you mean"):
+        engine.repose(PERSON, PRESET + "e")
+
+
+def test_half_body_photo_is_not_stretched_and_says_what_it_lacks(
+    engine: Engine, half_body: np.ndarray, estimator: PoseEstimator
+) -> None:
+    own = estimator.find_one(half_body, "it").pose
+    result = engine.repose(half_body, PRESET)
+    check(result, half_body.shape[:2])
+    assert body_scale(result.pose) == pytest.approx(body_scale(own), rel=0.1)
+    neck = (own.point("left_shoulder") + own.point("right_shoulder")) / 2
+    found = (result.pose.point("left_shoulder") + result.pose.point("right_shoulder")) / 2
+    np.testing.assert_allclose(found, neck, atol=2)
+    assert any("leg" in w and "outside" in w for w in result.warnings)
+    shown = engine.repose(half_body, PRESET, frame="pose", size=200)
+    assert any("does not show" in w and "leg" in w for w in shown.warnings)
+
+
+def test_photo_of_nobody_is_refused_by_name(engine: Engine, tmp_path: Path) -> None:
+    path = tmp_path / "a rocket.png"
+    Image.fromarray(skimage.data.rocket()).save(path)
+    with pytest.raises(NoPersonFound, match=r"a rocket\.png: no person found"):
+        engine.repose(path, PRESET)
+    with pytest.raises(NoPersonFound, match=r"a rocket\.png: no person found"):
+        engine.repose(PERSON, path)
+    (tmp_path / "text.jpg").write_text("hello")
+    with pytest.raises(ImageError, match=r"text\.jpg"):
+        engine.repose(tmp_path / "text.jpg", PRESET)
+    with pytest.raises(ImageError, match="does not exist"):
+        engine.repose(tmp_path / "absent.jpg", PRESET)
+
+
+@pytest.mark.parametrize("person", [9, 0, -1])
+def test_people_who_are_not_there_are_refused(engine: Engine, person: int) -> None:
+    with pytest.raises(NoPersonFound, match=f"no person {person}"):
+        engine.repose(PERSON, PRESET, person=person)
+
+
+def test_one_of_two_people_can_be_chosen(engine: Engine) -> None:
+    with Image.open(PERSON) as image:
+        first = image.convert("RGB")
+    with Image.open(EXAMPLES / "person_2.jpg") as image:
+        second = image.convert("RGB").resize((first.width * 2 // 3, first.height * 2 // 3))
+    both = Image.new("RGB", (first.width * 2, first.height), first.getpixel((2, 2)))
+    both.paste(first, (0, 0))
+    both.paste(second, (first.width, first.height - second.height))
+    people = engine.estimator.find(np.asarray(both), max_people=3)
+    if len(people) != 2:
+        pytest.skip("the detector does not see exactly two people here")
+    largest = engine.repose(both, PRESET, size=200)
+    assert any("2 people found" in w for w in largest.warnings)
+    chosen = engine.repose(both, PRESET, size=200, person=2)
+    assert not any("people found" in w for w in chosen.warnings)
+    assert chosen.pose.keypoints[:, 0].mean() > largest.pose.keypoints[:, 0].mean()
+
+
+# -- samples ---------------------------------------------------------------------------------
+
+
+def test_samples_repeat_by_seed_and_differ_from_each_other(engine: Engine) -> None:
+    one, two = (engine.sample(PRESET, 3, seed=5, size=160) for _ in range(2))
+    other = engine.sample(PRESET, 3, seed=6, size=160)
+    assert len(one) == 3
+    for a, b, c in zip(one, two, other, strict=True):
+        check(a, a.image.shape[:2])
+        assert max(a.image.shape[:2]) == 160
+        np.testing.assert_array_equal(a.image, b.image)
+        assert (a.image != c.image).any()
+        np.testing.assert_array_equal(a.invented, a.mask)
+        assert a.seed == 5
+    assert (one[0].image != one[1].image).any()
+
+
+def test_temperature_nought_is_one_person(engine: Engine) -> None:
+    people = engine.sample(PRESET, 2, temperature=0.0, size=128)
+    assert np.abs(people[0].image.astype(int) - people[1].image).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"n": 0},
+        {"n": 1000},
+        {"temperature": -1.0},
+        {"temperature": float("nan")},
+        {"size": 3},
+        {"seed": 2**70},
+    ],
+)
+def test_impossible_samples_are_refused(engine: Engine, options: dict[str, object]) -> None:
+    with pytest.raises(EngineError):
+        engine.sample(PRESET, **options)  # type: ignore[arg-type]
+
+
+# -- loading ---------------------------------------------------------------------------------
+
+
+def test_unknown_weights_and_devices_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="nobody"):
+        Engine.load("nobody")
+    with pytest.raises(WeightsError):
+        Engine.load(tmp_path)
+
+
+def test_network_without_texture_path_reposes(engine: Engine, tmp_path: Path) -> None:
+    config = dataclasses.replace(TRAINING["tiny"].model, texture=False)
+    torch.manual_seed(0)
+    other = Engine(Reposer(config).eval(), "0" * 64, torch.device("cpu"))
+    other.__dict__["estimator"] = engine.estimator
+    result = other.repose(PERSON, PRESET, size=160)
+    check(result, result.image.shape[:2])
+    np.testing.assert_array_equal(result.invented, result.mask)
+
+
+def test_two_threads_share_an_engine(engine: Engine) -> None:
+    alone = [engine.repose(PERSON, p, size=128).image for p in sorted(PRESETS)[:2]]
+    with ThreadPoolExecutor(2) as pool:
+        jobs = [pool.submit(engine.repose, PERSON, p, size=128) for p in sorted(PRESETS)[:2]]
+        for job, expected in zip(jobs, alone, strict=True):
+            np.testing.assert_array_equal(job.result().image, expected)

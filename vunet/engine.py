@@ -1,0 +1,393 @@
+"""The one way to use the networks: command line, app and tests all go through `Engine`."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import cv2
+import numpy as np
+import torch
+
+from pose import Pose
+from pose.complete import complete
+from pose.formats import dump_poses
+from pose.retarget import retarget as with_limbs_of
+from vunet.background import cover_background, fill_background, plain_background
+from vunet.checkpoint import load_reposer
+from vunet.images import is_file, read_image, shown, write_png
+from vunet.model import PART_COUNT
+from vunet.poses import ImageLike, ResolvedPose, place_on_photo, resolve_pose
+from vunet.render import (
+    Layer,
+    Subject,
+    draw_latents,
+    draw_subject,
+    joints_in,
+    points_of,
+    target_window,
+)
+
+if TYPE_CHECKING:
+    from pose.estimator import Detection, PoseEstimator
+    from vunet.model import Reposer
+
+Frame = Literal["appearance", "pose"]
+PLAIN_RGB = (128, 128, 128)
+"""The neutral grey of `background="plain"`."""
+SAMPLE_SIZE = (512, 384)
+MAX_SIDE_PX = 4096
+"""Longest side of a result; larger photos are reduced to it."""
+_REGIONS = {
+    "head": ("nose", "left_ear", "right_ear"),
+    "left arm": ("left_elbow", "left_wrist"),
+    "right arm": ("right_elbow", "right_wrist"),
+    "left leg": ("left_knee", "left_ankle"),
+    "right leg": ("right_knee", "right_ankle"),
+}
+
+
+class EngineError(ValueError):
+    """Options that cannot be used together or at all."""
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A re-posed or sampled person."""
+
+    image: np.ndarray
+    """(H, W, 3) uint8 RGB."""
+    mask: np.ndarray
+    """(H, W) uint8, 255 where the person is."""
+    invented: np.ndarray
+    """(H, W) uint8, how much of each pixel the network made up rather than copied."""
+    warnings: tuple[str, ...]
+    """Plain sentences: joints that were guessed, parts that were not visible."""
+    pose: Pose
+    """BODY27 pose of the person, in the result's pixels."""
+    seed: int
+    weights_sha256: str
+    transparent: bool = False
+    """Whether `save` leaves the background out."""
+
+    def save(self, path: str | Path) -> None:
+        """Write the picture whole or not at all; a PNG carries pose, seed and weights' hash.
+
+        Raises:
+            OutputError: A sentence naming the file and what is wrong.
+        """
+        pose = json.dumps(json.loads(dump_poses([self.pose], "native")), separators=(",", ":"))
+        text = {
+            "vunet:pose": pose,
+            "vunet:seed": str(self.seed),
+            "vunet:weights": self.weights_sha256,
+        }
+        write_png(self.image, path, mask=self.mask if self.transparent else None, text=text)
+
+
+class Engine:
+    """The networks with their weights, ready to draw. Safe to share between threads."""
+
+    def __init__(self, model: Reposer, weights_sha256: str, device: torch.device) -> None:
+        self.model = model.to(device)
+        self.weights_sha256 = weights_sha256
+        self.device = device
+        self._lock = threading.Lock()
+        # bf16 pays only where the processor multiplies it in hardware
+        self.amp = device.type == "cuda" or _has_fast_bf16()
+
+    @classmethod
+    def load(cls, model: str | Path = "person", device: str = "auto") -> Engine:
+        """Load weights by name or file.
+
+        Args:
+            model: A name of `vunet models`, or a weights file or run folder.
+            device: auto, cpu or cuda.
+
+        Raises:
+            WeightsError: If the weights are absent or damaged.
+            EngineError: If the device is not there.
+        """
+        net, digest = load_reposer(model)
+        return cls(net, digest, _device(device))
+
+    @cached_property
+    def estimator(self) -> PoseEstimator:
+        """The pose estimator, loaded when first needed."""
+        from pose.estimator import PoseEstimator
+
+        return PoseEstimator()
+
+    # --- verbs ----------------------------------------------------------------------------
+
+    def repose(
+        self,
+        appearance: ImageLike,
+        pose: ImageLike | Pose,
+        *,
+        frame: Frame = "appearance",
+        background: str | Path = "source",
+        retarget: bool = True,
+        person: int | None = None,
+        seed: int = 0,
+        size: int | None = None,
+    ) -> Result:
+        """The person of a photo in another pose.
+
+        Args:
+            appearance: Photo of somebody: path, PIL picture or (H, W, 3) uint8 RGB.
+            pose: Photo, pose file, stick picture, preset name or `Pose`.
+            frame: Whose picture the result looks like: the appearance photo's size and place, or
+                the pose's.
+            background: source, pose, plain, transparent, or a picture file.
+            retarget: Keep the subject's own limb lengths.
+            person: Which person of the appearance photo, 1 = largest; None takes the largest.
+            seed: Kept with the result; re-posing draws nothing at random.
+            size: Longer side of the result in pixels; None keeps the frame's.
+
+        Raises:
+            ValueError: One sentence naming what cannot be used, why, and the way out.
+        """
+        if frame not in ("appearance", "pose"):
+            raise EngineError(f"frame must be appearance or pose, got {frame!r}")
+        self._check_size(size)
+        image = self._limited(read_image(appearance))
+        name = shown(appearance) if isinstance(appearance, str | Path) else "the appearance photo"
+        resolved = resolve_pose(pose, person=None, estimator=self.estimator)
+        self._check_background(background, resolved)
+        people = self.estimator.find(image, max_people=max(3, person or 1))
+        detection = self._choose(people, person, name)
+        warnings = list(resolved.warnings)
+        if len(people) > 1 and person is None:
+            warnings.append(
+                f"{name}: {len(people)} people found; the largest was taken (choose with --person)."
+            )
+        whole, guessed = complete(detection.pose)
+        subject = Subject(image, detection.mask, whole)
+        warnings += [f"In the photo: {w[0].lower()}{w[1:]}" for w in guessed]
+        target, canvas = resolved.pose, image.shape[:2]
+        if frame == "appearance":
+            target, notes = place_on_photo(target, whole, keep_limbs=retarget, canvas=canvas)
+            warnings += notes
+        else:
+            assert target.size is not None
+            canvas = target.size
+            if retarget:
+                target = replace(with_limbs_of(target, whole), size=canvas)
+        target, canvas = _resized(target, canvas, size)
+        warnings += _not_shown(whole, target)
+        with self._lock:
+            layer = draw_subject(self.model, subject, target, canvas, amp=self.amp)
+        behind = self._background(background, frame, subject, resolved, canvas)
+        return self._finish(layer, behind, target, warnings, seed, background == "transparent")
+
+    def sample(
+        self,
+        pose: ImageLike | Pose,
+        n: int = 8,
+        *,
+        seed: int = 0,
+        temperature: float = 1.0,
+        size: int | None = None,
+    ) -> list[Result]:
+        """People that no photo showed, drawn from the prior, all in one pose.
+
+        Args:
+            pose: As for `repose`.
+            n: How many.
+            seed: The same seed gives the same people on every device.
+            temperature: Spread of the draws; 0 gives the most ordinary person.
+            size: Longer side of the pictures in pixels; None gives 512.
+
+        Raises:
+            ValueError: One sentence.
+        """
+        if not 1 <= n <= 64:
+            raise EngineError(f"the number of samples must be between 1 and 64, got {n}")
+        if not 0 <= temperature <= 3:
+            raise EngineError(f"temperature must be between 0 and 3, got {temperature}")
+        if not 0 <= seed < 2**63:
+            raise EngineError(f"seed must be between 0 and 2^63 - 1, got {seed}")
+        self._check_size(size)
+        resolved = resolve_pose(pose, person=None, estimator=self.estimator)
+        target, canvas = _framed(resolved.pose, SAMPLE_SIZE)
+        target, canvas = _resized(target, canvas, size)
+        generator = torch.Generator().manual_seed(seed)
+        noise = torch.randn(n, PART_COUNT, self.model.config.latent_dim, generator=generator)
+        window = target_window(target, canvas, self.model.config.size)
+        joints = joints_in(window, points_of(target, canvas)).to(self.device)
+        with self._lock, torch.inference_mode():
+            latents = self.model.prior.draw(
+                joints.expand(n, -1, -1), noise.to(self.device), temperature
+            )
+            layers = draw_latents(self.model, latents, target, canvas, amp=self.amp)
+        behind = plain_background(canvas, PLAIN_RGB)
+        return [
+            self._finish(layer, behind, target, resolved.warnings, seed, False) for layer in layers
+        ]
+
+    # --- steps ----------------------------------------------------------------------------
+
+    @staticmethod
+    def _check_size(size: int | None) -> None:
+        if size is not None and not 64 <= size <= MAX_SIDE_PX:
+            raise EngineError(f"size must be between 64 and {MAX_SIDE_PX} pixels, got {size}")
+
+    @staticmethod
+    def _limited(image: np.ndarray) -> np.ndarray:
+        ratio = MAX_SIDE_PX / max(image.shape[:2])
+        if ratio >= 1:
+            return image
+        wh = (max(1, round(image.shape[1] * ratio)), max(1, round(image.shape[0] * ratio)))
+        return cv2.resize(image, wh, interpolation=cv2.INTER_AREA)
+
+    @staticmethod
+    def _choose(people: list[Detection], person: int | None, name: str) -> Detection:
+        from pose import NoPersonFound
+
+        if not people:
+            raise NoPersonFound(
+                f"{name}: no person found; use a photo that shows one person large and whole"
+            )
+        number = 1 if person is None else person
+        if not 1 <= number <= len(people):
+            raise NoPersonFound(
+                f"{name}: there is no person {number}, only {len(people)} found; "
+                f"choose 1 to {len(people)}"
+            )
+        return people[number - 1]
+
+    @staticmethod
+    def _check_background(background: str | Path, resolved: ResolvedPose) -> None:
+        if background == "pose" and resolved.image is None:
+            raise EngineError(
+                "background pose: the pose is no photo, so it has no background; "
+                "use source, plain, transparent or a picture file"
+            )
+        if str(background) in ("source", "pose", "plain", "transparent"):
+            return
+        if not is_file(background):
+            raise EngineError(
+                f"background {shown(background)}: no such file; "
+                "use source, pose, plain, transparent or a picture file"
+            )
+
+    def _background(
+        self,
+        background: str | Path,
+        frame: Frame,
+        subject: Subject,
+        resolved: ResolvedPose,
+        canvas: tuple[int, int],
+    ) -> np.ndarray:
+        """(H, W, 3) uint8 picture behind the person."""
+        if background in ("plain", "transparent"):
+            return plain_background(canvas, PLAIN_RGB)
+        if background == "source":
+            return _fitted(fill_background(subject.image, subject.mask), canvas)
+        if background == "pose":
+            assert resolved.image is not None
+            picture = self._limited(resolved.image)
+            people = self.estimator.find(picture, max_people=1)
+            if people:
+                picture = fill_background(picture, people[0].mask)
+            return _fitted(picture, canvas)
+        return cover_background(Path(background), canvas)
+
+    def _finish(
+        self,
+        layer: Layer,
+        behind: np.ndarray,
+        pose: Pose,
+        warnings: list[str] | tuple[str, ...],
+        seed: int,
+        transparent: bool,
+    ) -> Result:
+        a = layer.alpha[..., None]
+        image = layer.colour if transparent else a * layer.colour + (1 - a) * behind
+        return Result(
+            image=np.rint(np.clip(image, 0, 255)).astype(np.uint8),
+            mask=np.rint(layer.alpha * 255).astype(np.uint8),
+            invented=np.rint(layer.invented * 255).astype(np.uint8),
+            warnings=tuple(dict.fromkeys(warnings)),
+            pose=pose,
+            seed=seed,
+            weights_sha256=self.weights_sha256,
+            transparent=transparent,
+        )
+
+
+def _device(name: str) -> torch.device:
+    if name not in ("auto", "cpu", "cuda"):
+        raise EngineError(f"device must be auto, cpu or cuda, got {name!r}")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise EngineError("--device cuda: no usable GPU here; use --device cpu")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def _has_fast_bf16() -> bool:
+    try:
+        return bool(torch.cpu._is_amx_tile_supported())
+    except AttributeError:  # the query is young, and not part of torch's promises
+        return False
+
+
+def _resized(pose: Pose, canvas: tuple[int, int], side: int | None) -> tuple[Pose, tuple[int, int]]:
+    """Pose and canvas at another longer side; never above `MAX_SIDE_PX`."""
+    longest = max(canvas)
+    wanted = min(side or longest, MAX_SIDE_PX)
+    if wanted == longest:
+        return pose, canvas
+    size = (
+        max(1, round(canvas[0] * wanted / longest)),
+        max(1, round(canvas[1] * wanted / longest)),
+    )
+    sx, sy = size[1] / canvas[1], size[0] / canvas[0]
+    return pose.transformed(np.array([[sx, 0, 0], [0, sy, 0]]), size), size
+
+
+def _framed(pose: Pose, size: tuple[int, int]) -> tuple[Pose, tuple[int, int]]:
+    """A pose moved and scaled to fill a picture."""
+    assert pose.size is not None
+    window = target_window(pose, pose.size, size)
+    return pose.transformed(window.matrix, size), size
+
+
+def _fitted(image: np.ndarray, canvas: tuple[int, int]) -> np.ndarray:
+    """A picture scaled and cropped to fill a canvas."""
+    height, width = canvas
+    if image.shape[:2] == (height, width):
+        return image
+    ratio = max(height / image.shape[0], width / image.shape[1])
+    wh = (max(width, round(image.shape[1] * ratio)), max(height, round(image.shape[0] * ratio)))
+    interpolation = cv2.INTER_AREA if ratio < 1 else cv2.INTER_CUBIC
+    large = cv2.resize(image, wh, interpolation=interpolation)
+    y, x = (wh[1] - height) // 2, (wh[0] - width) // 2
+    return large[y : y + height, x : x + width]
+
+
+def _not_shown(subject: Pose, target: Pose) -> list[str]:
+    """Parts that the new pose needs and the photo does not show."""
+    index = subject.skeleton.index
+
+    def outside(pose: Pose, names: tuple[str, ...]) -> bool:
+        rows = [index[n] for n in names]
+        height, width = pose.size or (0, 0)
+        x, y = pose.keypoints[rows, 0], pose.keypoints[rows, 1]
+        return bool(((x < 0) | (y < 0) | (x > width) | (y > height)).all())
+
+    missing = [
+        region
+        for region, names in _REGIONS.items()
+        if outside(subject, names) and not outside(target, names)
+    ]
+    if not missing:
+        return []
+    words = missing[0] if len(missing) == 1 else ", ".join(missing[:-1]) + " and " + missing[-1]
+    return [f"The photo does not show the {words}; the network made it up."]

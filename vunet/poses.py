@@ -1,0 +1,280 @@
+"""What a user may give as a pose, and where the person of a photo takes it.
+
+A pose is a photo, a pose file, a ControlNet-coloured stick picture, the name of a preset, or a
+`Pose`. Placing it is geometry: the subject's own limb lengths and size, feet on the same ground.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from pose import NoPersonFound, Pose
+from pose.complete import INFERRED_CONFIDENCE, complete
+from pose.formats import PoseFileError, read_poses
+from pose.presets import preset
+from pose.retarget import body_scale, retarget
+from pose.stick import read_controlnet
+from vunet.framing import HEAD_TOP
+from vunet.images import is_file, read_image, shown
+
+if TYPE_CHECKING:
+    from pose.estimator import PoseEstimator
+
+ImageLike = str | Path | Image.Image | np.ndarray
+POSE_FILE_SUFFIXES = frozenset({".json", ".csv"})
+SMALLEST_SHRINK = 0.55
+"""A figure is made smaller down to this share so that it fits the picture, then it is cut off."""
+_SURE = 0.5
+_FEET = ("ankle", "heel", "foot_index")
+
+
+@dataclass(frozen=True, eq=False)
+class ResolvedPose:
+    """A pose as the engine wants it."""
+
+    pose: Pose
+    """Complete BODY27 pose with a size."""
+    image: np.ndarray | None
+    """The photo it was found in, (H, W, 3) uint8, where there is one."""
+    warnings: tuple[str, ...]
+    """Plain sentences: what was guessed."""
+    kind: str
+    """photo, file, stick, preset or pose."""
+
+
+def resolve_pose(
+    given: ImageLike | Pose, *, person: int | None, estimator: PoseEstimator
+) -> ResolvedPose:
+    """Understand whatever a user gave as a pose.
+
+    Args:
+        given: A photo, pose file, stick picture (paths, PIL pictures or arrays), preset or `Pose`.
+        person: Which of several people, 1 = largest; None takes the largest.
+        estimator: Finds people in photos.
+
+    Raises:
+        ValueError: A sentence naming what was given, what is wrong and the way out.
+    """
+    if isinstance(given, Pose):
+        return _resolved(given, None, (), "pose")
+    if isinstance(given, str | Path):
+        path = Path(given)
+        if not path.suffix and len(path.parts) == 1 and not is_file(path):
+            return _resolved(preset(str(given)[:80]), None, (), "preset")
+        if path.suffix.lower() in POSE_FILE_SUFFIXES:
+            return _from_file(path, person)
+        name = shown(path)
+    else:
+        name = "the pose picture"
+    image = read_image(given)
+    stick = read_controlnet(image)
+    if stick is not None:
+        return _resolved(stick, None, (), "stick")
+    people = estimator.find(image, max_people=max(3, person or 1))
+    if not people:
+        raise NoPersonFound(
+            f"{name}: no person found; give a photo in which one person is well visible, "
+            "a ControlNet stick picture, a pose file (.json) or a preset of `vunet poses`"
+        )
+    return _resolved(
+        _choose([p.pose for p in people], person, name),
+        image,
+        _several(people, person, name),
+        "photo",
+    )
+
+
+def _several(people: list[object] | list, person: int | None, name: str) -> tuple[str, ...]:  # pyright: ignore[reportMissingTypeArgument]
+    if len(people) < 2 or person is not None:
+        return ()
+    return (f"{name}: {len(people)} people found; the pose of the largest was taken.",)
+
+
+def _choose(poses: list[Pose], person: int | None, name: str) -> Pose:
+    number = 1 if person is None else person
+    if not 1 <= number <= len(poses):
+        raise NoPersonFound(
+            f"{name}: there is no person {number}, only {len(poses)} found; "
+            f"choose 1 to {len(poses)}"
+        )
+    return poses[number - 1]
+
+
+def _from_file(path: Path, person: int | None) -> ResolvedPose:
+    poses = [p for p in read_poses(path) if p.present.any()]
+    if not poses:
+        raise PoseFileError(
+            f"{shown(path)}: holds no people; give a file with at least one skeleton"
+        )
+
+    def extent(pose: Pose) -> float:
+        x0, y0, x1, y1 = pose.box()
+        return (x1 - x0) * (y1 - y0)
+
+    poses.sort(key=extent, reverse=True)
+    return _resolved(
+        _choose(poses, person, shown(path)),
+        None,
+        _several(poses, person, shown(path)),
+        "file",
+        shown(path),
+    )
+
+
+def _resolved(
+    pose: Pose,
+    image: np.ndarray | None,
+    warnings: tuple[str, ...],
+    kind: str,
+    name: str = "the pose",
+) -> ResolvedPose:
+    try:
+        whole, guessed = complete(pose)
+        body_scale(whole)
+    except PoseFileError:
+        raise
+    except ValueError as error:
+        raise PoseFileError(f"{name}: {error}") from error
+    if whole.size is None:
+        whole = _with_size(whole)
+    return ResolvedPose(whole, image, warnings + guessed, kind)
+
+
+def _with_size(pose: Pose) -> Pose:
+    """A picture that just holds a pose whose file does not say how large its picture was."""
+    x0, y0, x1, y1 = pose.box()
+    margin = 0.5 * body_scale(pose)
+    width, height = max(x1 + margin, 1.0), max(y1 + margin, 1.0)
+    if x0 < 0 or y0 < 0 or max(width, height) > 8192:
+        move = np.array([[1, 0, margin - x0], [0, 1, margin - y0]])
+        size = (int(y1 - y0 + 2 * margin) + 1, int(x1 - x0 + 2 * margin) + 1)
+        return pose.transformed(move, size)
+    return replace(pose, size=(int(height) + 1, int(width) + 1))
+
+
+def place_on_photo(
+    pose: Pose, subject: Pose, *, keep_limbs: bool, canvas: tuple[int, int]
+) -> tuple[Pose, tuple[str, ...]]:
+    """Where the person of a photo takes a pose, in the photo's own frame.
+
+    The figure gets the subject's size. Where the photo shows feet, the new feet stand on the same
+    ground; otherwise the shoulders stay where they are. A whole figure that would leave the
+    picture is made smaller, and told.
+
+    Args:
+        pose: Complete BODY27 pose to take.
+        subject: Complete BODY27 pose of the person in the photo.
+        keep_limbs: Give the pose the subject's limb lengths.
+        canvas: (height, width) of the photo.
+    """
+    if keep_limbs:
+        pose = retarget(pose, subject)
+    scale = body_scale(subject) / body_scale(pose)
+    feet = _visible_ground(subject, canvas)
+    standing = feet is not None and _has_feet(pose)
+
+    def anchors(p: Pose) -> tuple[np.ndarray, np.ndarray]:
+        neck = (p.point("left_shoulder") + p.point("right_shoulder")) / 2
+        hips = (p.point("left_hip") + p.point("right_hip")) / 2
+        return neck, hips
+
+    (neck_p, hips_p), (neck_s, hips_s) = anchors(pose), anchors(subject)
+    warnings: list[str] = []
+    height, width = canvas
+
+    def placed(s: float) -> Pose:
+        if standing:
+            assert feet is not None
+            start = np.array([hips_p[0], _ground(pose)])
+            end = np.array([hips_s[0], feet])
+        else:
+            start, end = neck_p, neck_s
+        return pose.transformed(
+            np.array([[s, 0, end[0] - s * start[0]], [0, s, end[1] - s * start[1]]]), canvas
+        )
+
+    result = placed(scale)
+    if standing:
+        x0, y0, x1, y1 = _outline(result)
+        whole = _outline(subject)
+        if whole[1] >= -0.02 * height:
+            shrink = 1.0
+            ground = float(feet) if feet is not None else y1
+            if y0 < 0:
+                shrink = min(shrink, ground / max(ground - y0, 1.0))
+            if x1 - x0 > width:
+                shrink = min(shrink, width / (x1 - x0))
+            if shrink < 0.995:
+                shrink = max(shrink, SMALLEST_SHRINK)
+                result = placed(scale * shrink)
+                warnings.append(
+                    f"The figure was made {100 * (1 - shrink):.0f} % smaller so that the pose fits "
+                    "the picture."
+                )
+        x0, y0, x1, y1 = _outline(result)
+        slide = min(0.0, width - x1) if x1 > width else max(0.0, -x0) if x0 < 0 else 0.0
+        if slide and x1 - x0 <= width:
+            result = result.transformed(np.array([[1, 0, slide], [0, 1, 0]]), canvas)
+    beyond = _beyond(result, canvas)
+    if beyond:
+        warnings.append(f"Parts of the pose lie outside the picture: {beyond}.")
+    return result, tuple(warnings)
+
+
+def _outline(pose: Pose) -> tuple[float, float, float, float]:
+    """Box of the whole figure, hair and flesh included."""
+    x0, y0, x1, y1 = pose.box()
+    scale = body_scale(pose)
+    ears = (pose.point("left_ear") + pose.point("right_ear")) / 2
+    neck = (pose.point("left_shoulder") + pose.point("right_shoulder")) / 2
+    up = (ears - neck) / max(float(np.linalg.norm(ears - neck)), 1e-6)
+    crown = ears + up * HEAD_TOP * scale
+    x0, y0, x1, y1 = x0 - 0.12 * scale, y0 - 0.12 * scale, x1 + 0.12 * scale, y1 + 0.05 * scale
+    return min(x0, crown[0]), min(y0, crown[1]), max(x1, crown[0]), max(y1, crown[1])
+
+
+def _foot_rows(pose: Pose) -> list[int]:
+    return [pose.skeleton.index[f"{side}_{n}"] for side in ("left", "right") for n in _FEET]
+
+
+def _ground(pose: Pose) -> float:
+    """Lowest y of the figure: its feet, or its hands in a handstand."""
+    return float(pose.keypoints[:, 1].max())
+
+
+def _visible_ground(subject: Pose, canvas: tuple[int, int]) -> float | None:
+    """Lowest y of the feet that the photo shows; None where it shows none."""
+    rows = _foot_rows(subject)
+    ankles = [subject.skeleton.index[f"{side}_ankle"] for side in ("left", "right")]
+    points, sure = subject.keypoints, subject.confidence
+    shown_ankles = [i for i in ankles if sure[i] >= _SURE and points[i, 1] < canvas[0]]
+    if not shown_ankles:
+        return None
+    return float(min(points[rows, 1].max(), canvas[0] - 1))
+
+
+def _has_feet(pose: Pose) -> bool:
+    ankles = [pose.skeleton.index[f"{side}_ankle"] for side in ("left", "right")]
+    return bool((pose.confidence[ankles] > INFERRED_CONFIDENCE).any())
+
+
+def _beyond(pose: Pose, canvas: tuple[int, int]) -> str:
+    """Which named regions of a pose lie outside a canvas, in words."""
+    height, width = canvas
+    x, y = pose.keypoints[:, 0], pose.keypoints[:, 1]
+    outside = (x < 0) | (y < 0) | (x > width) | (y > height)
+    index = pose.skeleton.index
+    regions = {
+        "the head": ("nose", "left_ear", "right_ear"),
+        "the left arm": ("left_elbow", "left_wrist"),
+        "the right arm": ("right_elbow", "right_wrist"),
+        "the left leg": ("left_knee", "left_ankle"),
+        "the right leg": ("right_knee", "right_ankle"),
+    }
+    found = [r for r, names in regions.items() if outside[[index[n] for n in names]].any()]
+    return ", ".join(found)

@@ -1,0 +1,365 @@
+"""One person of a photo, drawn in another pose on a canvas of any size: the network at work.
+
+The network decides at its own size (256x192) which pixel comes from where; the photo's pixels are
+then fetched at the canvas's resolution, so what is copied stays as sharp as the photo. Knows
+nothing of files, detectors or backgrounds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from pose import BODY27, Pose
+from pose.retarget import body_scale
+from vunet import geometry as geo
+from vunet.framing import SEEN, Window, person_box, window_round
+from vunet.model import Painted, Reposer, Warped
+
+_CLIP_SHARE = 0.02
+_OUTLINE = 0.55
+"""Coverage at which the outline is drawn; a little inside, where colours are sure."""
+_NEGLIGIBLE = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A person in a photo, ready for the network."""
+
+    image: np.ndarray
+    """(H, W, 3) uint8 RGB photo."""
+    mask: np.ndarray
+    """(H, W) float32 in [0, 1], the person."""
+    pose: Pose
+    """BODY27 pose in the photo, complete."""
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A person on an otherwise empty canvas."""
+
+    colour: np.ndarray
+    """(H, W, 3) float32 in [0, 255]; meaningless where alpha is 0."""
+    alpha: np.ndarray
+    """(H, W) float32 in [0, 1]."""
+    invented: np.ndarray
+    """(H, W) float32 in [0, 1], share of each pixel that the network made up; 0 off the person."""
+
+
+def points_of(pose: Pose, size: tuple[int, int]) -> np.ndarray:
+    """(27, 3) x, y, confidence of a complete BODY27 pose; at most 0.1 sure outside the picture.
+
+    Raises:
+        ValueError: If the pose has another skeleton or misses joints.
+    """
+    if pose.skeleton is not BODY27 or not pose.present.all():
+        raise ValueError("the network needs a complete body27 pose; use pose.complete first")
+    points = np.concatenate([pose.keypoints, pose.confidence[:, None]], axis=1)
+    outside = (points[:, :2] < 0).any(1) | (points[:, 0] > size[1]) | (points[:, 1] > size[0])
+    points[outside, 2] = np.minimum(points[outside, 2], 0.1)
+    return points
+
+
+def source_window(subject: Subject, size: tuple[int, int]) -> Window:
+    """What the network sees of a photo."""
+    points = points_of(subject.pose, subject.image.shape[:2])
+    visible = points[:, 2] > SEEN
+    return window_round(
+        person_box(points[:, :2], visible, subject.mask, body_scale(subject.pose)), size
+    )
+
+
+def target_window(pose: Pose, canvas: tuple[int, int], size: tuple[int, int]) -> Window:
+    """Where on a canvas (height, width) the network draws."""
+    points = points_of(pose, canvas)
+    height, width = canvas
+    inside = (
+        (points[:, 0] >= 0)
+        & (points[:, 1] >= 0)
+        & (points[:, 0] <= width)
+        & (points[:, 1] <= height)
+    )
+    scale = body_scale(pose)
+    x0, y0, x1, y1 = person_box(points[:, :2], inside, None, scale)
+    # what lies off the canvas need not be drawn; a cut-off person fills the window
+    girth = 0.16 * scale
+    if not inside[[15, 16, 23, 24, 25, 26]].any():
+        y1 = max(y1, min(float(height), float(points[13:17, 1].max()) + girth))
+    x0, y0 = max(x0, -girth), max(y0, -girth)
+    x1, y1 = min(x1, width + girth), min(y1, height + girth)
+    return window_round((x0, y0, x1, y1), size)
+
+
+def joints_in(window: Window, points: np.ndarray) -> Tensor:
+    """(1, 21, 3) the network's joints of (27, 3) points of a picture."""
+    moved = points.copy()
+    moved[:, :2] = points[:, :2] @ window.matrix[:, :2].T + window.matrix[:, 2]
+    height, width = window.size
+    outside = (moved[:, :2] < 0).any(1) | (moved[:, 0] > width) | (moved[:, 1] > height)
+    moved[outside, 2] = np.minimum(moved[outside, 2], 0.1)
+    return geo.joints_of(torch.from_numpy(moved)[None].float())
+
+
+def subject_tensors(subject: Subject, window: Window) -> tuple[Tensor, Tensor, Tensor]:
+    """Picture (1, 3, H, W) in [-1, 1], mask (1, 1, H, W) and joints (1, 21, 3) of a window."""
+    crop = window.cut(subject.image)
+    mask = window.cut(subject.mask)
+    image = torch.from_numpy(crop).permute(2, 0, 1)[None].float() / 127.5 - 1
+    points = points_of(subject.pose, subject.image.shape[:2])
+    return image, torch.from_numpy(mask)[None, None].float(), joints_in(window, points)
+
+
+@torch.inference_mode()
+def draw_subject(
+    model: Reposer, subject: Subject, pose: Pose, canvas: tuple[int, int], *, amp: bool = False
+) -> Layer:
+    """Draw the subject in a pose on a canvas.
+
+    Args:
+        model: The network.
+        subject: Who.
+        pose: Complete BODY27 pose in the canvas's pixels.
+        canvas: (height, width) of the result.
+        amp: bf16 convolutions.
+    """
+    device = next(model.parameters()).device
+    size = model.config.size
+    from_window, to_window = source_window(subject, size), target_window(pose, canvas, size)
+    image, mask, source = (t.to(device) for t in subject_tensors(subject, from_window))
+    target = joints_in(to_window, points_of(pose, canvas)).to(device)
+    painted = model(image, mask, source, target, amp=amp)
+    return compose_layer(painted, subject, from_window, to_window, canvas)
+
+
+@torch.inference_mode()
+def draw_latents(
+    model: Reposer, latents: Tensor, pose: Pose, canvas: tuple[int, int], *, amp: bool = False
+) -> list[Layer]:
+    """Draw latents (B, P, Z) in a pose, with no photo to copy from."""
+    device = next(model.parameters()).device
+    window = target_window(pose, canvas, model.config.size)
+    target = joints_in(window, points_of(pose, canvas)).to(device)
+    painted = model.paint(latents.to(device), target.expand(len(latents), -1, -1), None, amp=amp)
+    return [
+        compose_layer(_one(painted, i), None, window, window, canvas) for i in range(len(latents))
+    ]
+
+
+def _one(painted: Painted, i: int) -> Painted:
+    s = slice(i, i + 1)
+    return Painted(
+        painted.image[s],
+        painted.generated[s],
+        painted.alpha_logits[s],
+        painted.visibility[s],
+        None,
+        None,
+        None,
+        painted.latents[s],
+        painted.tints[s],
+    )
+
+
+def compose_layer(
+    painted: Painted,
+    subject: Subject | None,
+    from_window: Window,
+    to_window: Window,
+    canvas: tuple[int, int],
+) -> Layer:
+    """The network's answer at the canvas's resolution.
+
+    Args:
+        painted: For one picture.
+        subject: Whose photo's pixels are fetched; None where there are none.
+        from_window: Window of the photo.
+        to_window: Window of the canvas.
+        canvas: (height, width).
+    """
+    height, width = canvas
+    region = _region(to_window, canvas)
+    colour = np.zeros((height, width, 3), np.float32)
+    alpha = np.zeros((height, width), np.float32)
+    invented = np.zeros((height, width), np.float32)
+    x0, y0, x1, y1 = region
+    if x1 <= x0 or y1 <= y0:
+        return Layer(colour, alpha, invented)
+
+    def enlarge(t: Tensor, interpolation: int = cv2.INTER_CUBIC) -> np.ndarray:
+        return _resample(_array(t), to_window, region, interpolation)
+
+    part = 127.5 * (enlarge(painted.generated) + 1)
+    cover = np.clip(enlarge(torch.sigmoid(painted.alpha_logits))[..., 0], 0, 1)
+    made = np.ones_like(cover)
+    if subject is not None and painted.warped is not None:
+        copied, found = _fetch(painted.warped, subject, from_window, to_window, region)
+        seen = np.clip(enlarge(painted.visibility)[..., 0], 0, 1)
+        seen = np.minimum(seen, np.clip(2.0 * found, 0, 1))
+        part = seen[..., None] * copied + (1 - seen[..., None]) * part
+        made = 1 - seen
+    part = _without_fringe(part, cover, 1 / to_window.scale)
+    # enlarging softens the outline: steepen it again
+    steep = float(np.clip(1 / to_window.scale, 1.0, 3.0))
+    cover = np.clip((cover - _OUTLINE) * steep / (2 - 2 * _OUTLINE) + 0.5, 0, 1)
+    cover *= _edge_fade(to_window, region)
+    cover[cover < _CLIP_SHARE] = 0
+    inside = (slice(y0, y1), slice(x0, x1))
+    colour[inside] = np.clip(part, 0, 255)
+    alpha[inside] = cover
+    invented[inside] = made * cover
+    return Layer(colour, alpha, invented)
+
+
+def _edge_fade(window: Window, region: tuple[int, int, int, int]) -> np.ndarray:
+    """(H', W') 1 inside the window, falling to 0 in its outermost 2 %: no trace of its border."""
+    x0, y0, x1, y1 = region
+
+    def ramp(start: int, stop: int, origin: float, extent: float) -> np.ndarray:
+        place = (np.arange(start, stop) + 0.5 - origin) * window.scale / extent
+        return np.clip(np.minimum(place, 1 - place) / 0.02, 0, 1).astype(np.float32)
+
+    height, width = window.size
+    down, across = ramp(y0, y1, window.top, height), ramp(x0, x1, window.left, width)
+    return down[:, None] * across
+
+
+def _without_fringe(colour: np.ndarray, cover: np.ndarray, pixel: float) -> np.ndarray:
+    """Colours of the outline taken from just inside it, where no background is mixed in.
+
+    Args:
+        colour: (H, W, 3) float32.
+        cover: (H, W) float32 in [0, 1].
+        pixel: Size of a network's pixel in pixels of these pictures.
+    """
+    sure = np.clip((cover - 0.85) / 0.12, 0, 1) ** 2
+    side = max(3, round(3 * pixel) * 2 + 1)
+    total = cv2.blur(sure, (side, side))
+    spread = cv2.blur(colour * sure[..., None], (side, side)) / np.maximum(total, 1e-3)[..., None]
+    # far from any sure pixel (thin fingers) the colour stays
+    trust = np.clip(total / 0.05, 0, 1)[..., None] * (1 - sure[..., None])
+    return colour * (1 - trust) + spread * trust
+
+
+def _array(t: Tensor) -> np.ndarray:
+    """(1, C, h, w) to (h, w, C) float32."""
+    return np.ascontiguousarray(t[0].permute(1, 2, 0).float().cpu().numpy())
+
+
+def _region(window: Window, canvas: tuple[int, int]) -> tuple[int, int, int, int]:
+    """x0, y0, x1, y1 of the canvas's pixels that the window covers."""
+    height, width = window.size
+    x0, y0 = max(0, int(np.floor(window.left))), max(0, int(np.floor(window.top)))
+    x1 = min(canvas[1], int(np.ceil(window.left + width / window.scale)))
+    y1 = min(canvas[0], int(np.ceil(window.top + height / window.scale)))
+    return x0, y0, x1, y1
+
+
+def _resample(
+    values: np.ndarray,
+    window: Window,
+    region: tuple[int, int, int, int],
+    interpolation: int,
+    border: int = cv2.BORDER_REPLICATE,
+) -> np.ndarray:
+    """Values (h, w, C) laid over a window -> (H', W', C) at the pixels of a canvas's region."""
+    w = values.shape[1]
+    step = w / window.size[1] * window.scale  # cells per canvas pixel
+    x0, y0, x1, y1 = region
+    wh = (x1 - x0, y1 - y0)
+    # canvas pixel centre + 0.5 -> cell coordinates with integer centres
+    matrix = np.array(
+        [
+            [step, 0, (x0 + 0.5 - window.left) * step - 0.5],
+            [0, step, (y0 + 0.5 - window.top) * step - 0.5],
+        ]
+    )
+    if step > 1.5:  # shrinking: average first
+        values = cv2.GaussianBlur(values, (0, 0), 0.4 * step)  # symmetric, so nothing moves
+    flags = interpolation | cv2.WARP_INVERSE_MAP
+    moved = cv2.warpAffine(values, matrix, wh, flags=flags, borderMode=border)
+    return moved if moved.ndim == 3 else moved[..., None]
+
+
+def _fetch(
+    warped: Warped,
+    subject: Subject,
+    from_window: Window,
+    to_window: Window,
+    region: tuple[int, int, int, int],
+) -> tuple[np.ndarray, np.ndarray]:
+    """The photo's pixels at the canvas's resolution.
+
+    Returns:
+        Colours (H', W', 3) float32 in [0, 255] and how surely the photo shows them (H', W').
+    """
+    x0, y0, x1, y1 = region
+    weights = _array(warped.weights)  # (h, w, P) at half of the network's size
+    flow = _array(warped.flow.flatten(1, 2))  # (h, w, 2P) at a quarter
+    matrix = warped.transforms.matrix[0].double().cpu().numpy()
+    offset = warped.transforms.offset[0].double().cpu().numpy()
+    photo, reduced = _photo_for(subject, from_window, to_window, float(warped.transforms.scale[0]))
+    total = np.zeros((y1 - y0, x1 - x0, 4), np.float32)
+    cell = 1 / (weights.shape[1] / to_window.size[1] * to_window.scale)  # canvas pixels per cell
+    for p in range(weights.shape[2]):
+        strong = np.asarray(weights[..., p] > _NEGLIGIBLE)
+        if not strong.any():
+            continue
+        rows, columns = np.flatnonzero(strong.any(1)), np.flatnonzero(strong.any(0))
+        left = to_window.left + (columns[0] - 1) * cell
+        right = to_window.left + (columns[-1] + 2) * cell
+        top, bottom = to_window.top + (rows[0] - 1) * cell, to_window.top + (rows[-1] + 2) * cell
+        bx0, by0 = max(x0, int(left)), max(y0, int(top))
+        bx1, by1 = min(x1, int(np.ceil(right))), min(y1, int(np.ceil(bottom)))
+        if bx1 <= bx0 or by1 <= by0:
+            continue
+        box = (bx0, by0, bx1, by1)
+        share = _resample(
+            np.ascontiguousarray(weights[..., p : p + 1]), to_window, box, cv2.INTER_LINEAR
+        )
+        shift = _resample(
+            np.ascontiguousarray(flow[..., 2 * p : 2 * p + 2]), to_window, box, cv2.INTER_LINEAR
+        )
+        # canvas -> target window -> part's place in the source window -> photo
+        to_net, to_photo = to_window.matrix, from_window.inverse
+        linear = to_photo[:, :2] @ matrix[p] @ to_net[:, :2] * reduced[:, None]
+        moved = to_photo[:, :2] @ (matrix[p] @ to_net[:, 2] + offset[p]) + to_photo[:, 2]
+        moved = moved * reduced
+        xs = np.arange(bx0, bx1, dtype=np.float32) + np.float32(0.5)
+        ys = np.arange(by0, by1, dtype=np.float32) + np.float32(0.5)
+        per_px = (reduced / from_window.scale).astype(np.float32)
+        u = (linear[0, 0] * xs + moved[0])[None].astype(np.float32) + (linear[0, 1] * ys).astype(
+            np.float32
+        )[:, None]
+        v = (linear[1, 0] * xs + moved[1])[None].astype(np.float32) + (linear[1, 1] * ys).astype(
+            np.float32
+        )[:, None]
+        u = u + shift[..., 0] * per_px[0] - np.float32(0.5)
+        v = v + shift[..., 1] * per_px[1] - np.float32(0.5)
+        taken = cv2.remap(photo, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        view = total[by0 - y0 : by1 - y0, bx0 - x0 : bx1 - x0]
+        view += share * taken.astype(np.float32)
+    found = total[..., 3:] / 255
+    return total[..., :3] / np.maximum(found, 1e-3), found[..., 0]
+
+
+def _photo_for(
+    subject: Subject, from_window: Window, to_window: Window, scale: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Premultiplied RGBA photo, reduced where the canvas shows it much smaller; factors (x, y)."""
+    # photo pixels per canvas pixel
+    density = scale * to_window.scale / from_window.scale
+    reduced = np.ones(2)
+    image, mask = subject.image, subject.mask
+    if density > 1.6:
+        ratio = 1.2 / density
+        wh = (max(1, round(image.shape[1] * ratio)), max(1, round(image.shape[0] * ratio)))
+        image = cv2.resize(image, wh, interpolation=cv2.INTER_AREA)
+        mask = cv2.resize(mask, wh, interpolation=cv2.INTER_AREA)
+        reduced = np.array([wh[0] / subject.image.shape[1], wh[1] / subject.image.shape[0]])
+    m = np.clip(mask, 0, 1)[..., None]
+    photo = np.concatenate([image * m, 255 * m], axis=2)
+    return np.rint(photo).astype(np.uint8), reduced
