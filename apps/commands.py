@@ -1,0 +1,721 @@
+"""The verbs of the command line: a dataclass each, whose fields are its options.
+
+`run` does the work and returns the exit code. What a verb needs beyond the standard library it
+imports when it runs, so that `vunet --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
+
+from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg, subcommand
+
+from apps.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pose.types import Pose
+    from vunet.config import TrainConfig
+    from vunet.engine import Engine
+
+Device = Literal["auto", "cpu", "cuda"]
+PoseFormat = Literal["native", "openpose", "coco", "mediapipe"]
+Flag = FlagCreatePairsOff[bool]
+
+# Options of several verbs.
+Model = Annotated[str, arg(metavar="NAME_OR_FILE")]
+Whole = Annotated[int, arg(metavar="N")]
+MaybeWhole = Annotated[int | None, arg(metavar="N", help_behavior_hint="")]
+MaybeNumber = Annotated[float | None, arg(metavar="X", help_behavior_hint="")]
+MaybeFolder = Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")]
+Pixels = Annotated[int | None, arg(metavar="PX", help_behavior_hint="")]
+Folders = Annotated[UseAppendAction[tuple[Path, ...]], arg(metavar="DATASET")]
+
+MAX_PEOPLE = 16
+"""`vunet pose` looks for so many people at most."""
+SOME_FAILED = 3
+"""Exit code of a batch in which some rows failed."""
+_STICK_SURE = 0.3
+"""Joints below this confidence, as those outside the photo, are not drawn by `vunet pose`."""
+
+
+class Command(Protocol):
+    """What the command line runs."""
+
+    def run(self) -> int:
+        """Do it; the exit code."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repose:
+    """Show the person of a photo in another pose.
+
+    A POSE is a photo, a pose file (OpenPose, COCO, MediaPipe or ours), a ControlNet-coloured stick
+    picture, or the name of a preset (see `vunet poses`).
+    """
+
+    appearance: Annotated[
+        Positional[Path | None], arg(metavar="APPEARANCE", help_behavior_hint="")
+    ] = None
+    """Photo of the person."""
+    pose: Annotated[str | None, arg(metavar="POSE", help_behavior_hint="")] = None
+    """The pose to take."""
+    out: Annotated[Path, arg(metavar="OUT")]
+    """Picture to write, .png or .jpg; with --pairs the folder for pictures and report.jsonl."""
+    pairs: Annotated[Path | None, arg(metavar="PAIRS.csv", help_behavior_hint="")] = None
+    """Table with the columns appearance, pose and, if wanted, out: each row is drawn."""
+    frame: Literal["appearance", "pose"] = "appearance"
+    """Whose picture's size and place the result has."""
+    background: Annotated[str, arg(metavar="source|pose|plain|transparent|FILE")] = "source"
+    """What is behind the person: the photo's own background, the pose photo's, grey, nothing, or a
+    picture."""
+    retarget: bool = True
+    """Keep the person's own limb lengths."""
+    person: MaybeWhole = None
+    """Which person of the photo, 1 being the largest, which is also the default."""
+    model: Model = "person"
+    """Weights, by name (see `vunet models`) or file."""
+    seed: Whole = 0
+    """Kept with the picture."""
+    device: Device = "auto"
+    """Where the network runs."""
+    size: Pixels = None
+    """Longer side of the result; by default that of the frame's picture."""
+
+    def run(self) -> int:
+        """Write one picture, or those of a table."""
+        _check_seed(self.seed)
+        if self.pairs is not None:
+            return self._run_pairs(self.pairs)
+        if self.appearance is None or self.pose is None:
+            raise UsageError("repose needs a photo and --pose POSE, or --pairs PAIRS.csv")
+        _check_picture(self.out, transparent=self.background == "transparent")
+        result = self._draw(self._load(), str(self.appearance), self.pose)
+        result.save(self.out)
+        _note(result.warnings)
+        print(self.out)
+        return 0
+
+    def _run_pairs(self, pairs: Path) -> int:
+        from apps.batch import REPORT, read_table, run_batch
+
+        if self.appearance is not None or self.pose is not None:
+            raise UsageError(
+                "--pairs names photos and poses itself; leave APPEARANCE and --pose out"
+            )
+        rows = read_table(pairs)
+        _check_file(self.out / REPORT)
+        engine = self._load()
+        failed = run_batch(pairs, rows, self.out, lambda look, pose: self._draw(engine, look, pose))
+        print(f"{len(rows) - failed} of {len(rows)} pictures written; see {self.out / REPORT}")
+        return SOME_FAILED if failed else 0
+
+    def _load(self) -> Engine:
+        from vunet.engine import Engine
+
+        return Engine.load(self.model, device=self.device)
+
+    def _draw(self, engine: Engine, appearance: str, pose: str) -> Any:  # noqa: ANN401
+        return engine.repose(
+            appearance,
+            pose,
+            frame=self.frame,
+            background=self.background,
+            retarget=self.retarget,
+            person=self.person,
+            seed=self.seed,
+            size=self.size,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FindPose:
+    """Find the skeletons of all people in a photo."""
+
+    photo: Annotated[Positional[Path], arg(metavar="PHOTO")]
+    """Photo of one or more people."""
+    format: PoseFormat = "native"
+    """How the skeletons are written; openpose and coco tell the picture's size as well."""
+    out: Annotated[Path | None, arg(metavar="POSE.json", help_behavior_hint="")] = None
+    """File to write; without it the JSON goes to standard output."""
+    draw: Annotated[Path | None, arg(metavar="STICK.png", help_behavior_hint="")] = None
+    """Picture of the skeletons in ControlNet's colours, to write as well."""
+
+    def run(self) -> int:
+        """Write the skeletons, largest person first."""
+        from pose.convert import convert
+        from pose.estimator import PoseEstimator
+        from pose.formats import dump_poses
+        from pose.skeletons import BODY27
+        from pose.types import NoPersonFound
+        from vunet.images import read_image, shown, write_atomic, write_png
+
+        if self.out is not None:
+            _check_file(self.out)
+        if self.draw is not None:
+            _check_picture(self.draw)
+        image = read_image(self.photo)
+        people = PoseEstimator().find(image, max_people=MAX_PEOPLE)
+        if not people:
+            raise NoPersonFound(
+                f"{shown(self.photo)}: no person found; "
+                "use a photo in which one person is large and well visible"
+            )
+        found = [person.pose for person in people]
+        poses = [convert(pose, BODY27) for pose in found] if self.format == "native" else found
+        text = dump_poses(poses, self.format)
+        if self.draw is not None:
+            write_png(_stick_picture(found, (image.shape[0], image.shape[1])), self.draw)
+        if self.out is None:
+            sys.stdout.write(text)
+        else:
+            write_atomic(self.out, text.encode("utf-8"))
+            print(self.out)
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """Draw people that no photo showed, from the network's prior."""
+
+    pose: Annotated[str, arg(metavar="POSE")]
+    """The pose they all take."""
+    count: Annotated[int, arg(name="n", aliases=["-n"], metavar="N")] = 8
+    """How many, 1 to 64."""
+    out: Annotated[Path, arg(metavar="SHEET.png")]
+    """Sheet of pictures to write."""
+    temperature: Annotated[float, arg(metavar="T")] = 1.0
+    """How far from the ordinary: 0 draws the most ordinary person each time, at most 3."""
+    seed: Whole = 0
+    """The same seed draws the same people."""
+    model: Model = "person"
+    """Weights, by name (see `vunet models`) or file."""
+    device: Device = "auto"
+    """Where the network runs."""
+    size: Pixels = None
+    """Longer side of each picture."""
+
+    def run(self) -> int:
+        """Write the sheet."""
+        from apps.sheets import grid
+        from vunet.engine import Engine
+        from vunet.images import write_png
+
+        _check_seed(self.seed)
+        _check_picture(self.out)
+        engine = Engine.load(self.model, device=self.device)
+        results = engine.sample(
+            self.pose, self.count, seed=self.seed, temperature=self.temperature, size=self.size
+        )
+        text = {
+            "vunet:seed": str(self.seed),
+            "vunet:temperature": str(self.temperature),
+            "vunet:weights": engine.weights_sha256,
+        }
+        write_png(grid([result.image for result in results]), self.out, text=text)
+        _note(results[0].warnings)
+        print(self.out)
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepare:
+    """Turn a folder of photos, or a set of rendered people, into a training set."""
+
+    photos: Annotated[Positional[Path], arg(metavar="PHOTOS")]
+    """Folder of photos with one main person each, searched with its sub-folders."""
+    out: Annotated[Path, arg(metavar="DATASET")]
+    """Folder for the training set."""
+    group: Literal["none", "folder", "all"] = "none"
+    """Which photos show one person in the same clothes: none, those of a folder, or all."""
+    labels: MaybeFolder = None
+    """Folder of pixel labels (PNG) with the photos' names, label_names.json beside it."""
+    holdout: Annotated[
+        Literal["none", "photo", "exercise", "only-photo", "only-exercise", "avatar"] | None,
+        arg(metavar="{none,photo,exercise,avatar,only-photo,only-exercise}", help_behavior_hint=""),
+    ] = None
+    """Leave out what validation uses: by photo name, by exercise folder, or (renders) by avatar;
+    only- keeps nothing else. Default: none for photos, avatar for renders."""
+    framings: Whole = 1
+    """Closer framings cut out of each full-body photo."""
+    workers: MaybeWhole = None
+    """Processes; by default one per processor core, at most 8."""
+    renders: Flag = False
+    """PHOTOS is a set of rendered people with index.jsonl."""
+    seed: Whole = 0
+    """Chooses the closer framings."""
+
+    def run(self) -> int:
+        """Prepare, and say which photos were left out and why."""
+        from vunet.prepare import PrepareOptions, prepare_photos, prepare_renders
+
+        _check_folder(self.out)
+        quiet = not sys.stderr.isatty()
+        if self.framings < 0 or (self.workers is not None and self.workers < 1):
+            raise UsageError("--framings must be 0 or more and --workers 1 or more")
+        if self.renders:
+            if self.holdout not in (None, "none", "avatar"):
+                raise UsageError(f"--holdout {self.holdout} is for photos; use none or avatar")
+            report = prepare_renders(
+                self.photos, self.out, holdout=self.holdout != "none", quiet=quiet
+            )
+        else:
+            if self.holdout == "avatar":
+                raise UsageError("--holdout avatar is for --renders; use photo or exercise")
+            if self.labels is not None and not _is_label_folder(self.labels):
+                raise UsageError(
+                    f"--labels {self.labels}: give a folder of PNG labels with "
+                    "label_names.json, a list of names, beside it"
+                )
+            _check_seed(self.seed)
+            options = PrepareOptions(
+                group=self.group,
+                labels=self.labels,
+                holdout=self.holdout or "none",
+                framings=self.framings,
+                seed=self.seed,
+            )
+            workers = self.workers or min(8, os.cpu_count() or 1)
+            report = prepare_photos(self.photos, self.out, options, workers, quiet)
+        print(f"{self.out}: {report.summary()}")
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train:
+    """Train a re-posing network. Stops cleanly on time or Ctrl-C; --resume goes on."""
+
+    preset: Annotated[Positional[Literal["person", "tiny"]], arg(metavar="{person,tiny}")]
+    """What to train: person is the real network, tiny a rehearsal of seconds."""
+    data: Folders = ()
+    """Training set made by `vunet prepare`."""
+    out: Annotated[Path, arg(metavar="RUN")]
+    """Run folder: weights, state, metrics.jsonl, sheets."""
+    resume: Flag = False
+    """Go on with the run in that folder, with its settings unless given anew."""
+    minutes: MaybeNumber = None
+    """Stop after this time."""
+    init: Annotated[str | None, arg(metavar="WEIGHTS", help_behavior_hint="")] = None
+    """Start from these weights, by name or file."""
+    device: Device = "auto"
+    """Where to train."""
+    steps: MaybeWhole = None
+    """Length of the run."""
+    batch_size: MaybeWhole = None
+    """Picture pairs per step and process."""
+    learning_rate: MaybeNumber = None
+    """Peak learning rate."""
+    adversarial_weight: MaybeNumber = None
+    """Weight of the adversarial loss; 0 leaves it out."""
+    adversarial_start: MaybeWhole = None
+    """First step with the adversarial loss."""
+    seed: MaybeWhole = None
+    """Fixes initial weights, batches and noise."""
+    backbones: MaybeFolder = None
+    """Folder with the SqueezeNet of the perceptual loss; without it that loss is left out."""
+    validation: Folders = ()
+    """Set never trained on, for figures and sheets."""
+    every_minutes: Annotated[float, arg(metavar="MINUTES")] = 5.0
+    """Time between checkpoints and sheets."""
+    dry_run: Flag = False
+    """Print the settings as JSON and stop."""
+
+    def config(self) -> TrainConfig:
+        """The preset's settings, or on --resume the run's own, with those given put in."""
+        from vunet.config import PRESETS
+
+        config = PRESETS[self.preset]
+        if self.resume:
+            config = _run_config(self.out / "config.json", config)
+        names = (
+            "steps",
+            "batch_size",
+            "learning_rate",
+            "adversarial_weight",
+            "adversarial_start",
+            "seed",
+        )
+        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        for name, value in given.items():
+            least_open = name in ("steps", "batch_size", "learning_rate")
+            if not (value > 0 if least_open else value >= 0):
+                option = "--" + name.replace("_", "-")
+                raise UsageError(f"{option} must be {'above' if least_open else 'at least'} 0")
+        return dataclasses.replace(config, **given)
+
+    def run(self) -> int:
+        """Train."""
+        from vunet.config import to_json
+
+        if self.minutes is not None and not self.minutes > 0:
+            raise UsageError("--minutes must be above 0")
+        if not self.every_minutes > 0:
+            raise UsageError("--every-minutes must be above 0")
+        config = self.config()
+        if self.dry_run:
+            print(json.dumps(json.loads(to_json(config)), indent=2))
+            return 0
+        if not self.data:
+            raise UsageError("training needs --data DATASET; make one with `vunet prepare`")
+        _check_folder(self.out)
+
+        from vunet.dataset import open_dataset
+        from vunet.train import TrainPlan, train
+
+        main = os.environ.get("RANK", "0") == "0"  # set by torchrun
+        plan = TrainPlan(
+            out=self.out,
+            minutes=self.minutes,
+            resume=self.resume,
+            init=self.init,
+            backbones=self.backbones,
+            validation=tuple(open_dataset(path) for path in self.validation),
+            every_minutes=self.every_minutes,
+            device=self.device,
+            quiet=not sys.stderr.isatty(),
+        )
+        done = train(config, [open_dataset(path) for path in self.data], plan)
+        if main:
+            print(
+                f"{self.out / 'model.safetensors'}: step {done['step']} of {config.steps}, "
+                f"{done['minutes']:.1f} minutes"
+                + ("" if done["step"] >= config.steps else "; go on with --resume")
+            )
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """Measure quality on pairs of photos, beside doing nothing (copy) and geometry alone (warp)."""
+
+    pairs: Annotated[Path, arg(metavar="PAIRS.csv")]
+    """Table with the columns appearance and pose, and if wanted kind and mask."""
+    model: Model = "person"
+    """Weights, by name (see `vunet models`) or file."""
+    json: Annotated[Path | None, arg(metavar="OUT.json", help_behavior_hint="")] = None
+    """Report to write, with the figures of every pair and the protocol in words."""
+    sheet: Annotated[Path | None, arg(metavar="SHEET.jpg", help_behavior_hint="")] = None
+    """Sheet of pictures to write, the worst among them."""
+    backbones: MaybeFolder = None
+    """Folder with the judging networks; without them their figures are left out."""
+    device: Device = "auto"
+    """Where the network runs."""
+
+    def run(self) -> int:
+        """Print the figures as a table."""
+        from vunet.evaluate import evaluate_files, format_table
+
+        if self.json is not None:
+            _check_file(self.json)
+        if self.sheet is not None:
+            _check_picture(self.sheet, endings=(".jpg", ".jpeg"))
+        report = evaluate_files(
+            self.pairs,
+            self.model,
+            json_path=self.json,
+            sheet=self.sheet,
+            backbones=self.backbones,
+            device=self.device,
+            quiet=not sys.stderr.isatty(),
+        )
+        print(format_table(report), end="")
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """Measure speed and memory, stage by stage, beside geometry alone."""
+
+    json: Annotated[Path | None, arg(metavar="OUT.json", help_behavior_hint="")] = None
+    """File to write; the last line of standard output is the same JSON."""
+    model: Model = "person"
+    """Weights, by name (see `vunet models`) or file."""
+    device: Device = "auto"
+    """Where the network runs."""
+    repeats: Whole = 20
+    """Timed runs of each stage, after 3 that are not."""
+
+    def run(self) -> int:
+        """Print the card and the JSON."""
+        from apps.demo import example
+        from vunet.bench import format_card, run_bench
+        from vunet.images import write_atomic
+
+        if self.repeats < 1:
+            raise UsageError("--repeats must be 1 or more")
+        if self.json is not None:
+            _check_file(self.json)
+        report = run_bench(
+            example(1), example(2), model=self.model, device=self.device, repeats=self.repeats
+        )
+        line = json.dumps(report, allow_nan=False)
+        if self.json is not None:
+            write_atomic(self.json, (line + "\n").encode("utf-8"))
+        print(format_card(report))
+        print(line)
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class App:
+    """Serve the app to this machine's own browser."""
+
+    port: Annotated[int, arg(metavar="PORT")] = 7860
+    """Port on 127.0.0.1."""
+    model: Model = "person"
+    """Weights, by name (see `vunet models`) or file."""
+    device: Device = "auto"
+    """Where the network runs."""
+
+    def run(self) -> int:
+        """Serve until stopped."""
+        # Before gradio is imported, which looks at them once: ask nothing of the network.
+        os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+        os.environ["HF_HUB_OFFLINE"] = "1"
+        if not 1 <= self.port <= 65535:
+            raise UsageError(f"--port must be between 1 and 65535, got {self.port}")
+        _check_port(self.port)
+
+        from apps.page import serve
+        from vunet.engine import Engine
+
+        engine = Engine.load(self.model, device=self.device)
+        print(f"http://127.0.0.1:{self.port}", flush=True)
+        serve(engine, self.port)
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Models:
+    """List the weights that are here, with size, licence and the data they learnt from."""
+
+    def run(self) -> int:
+        """Print them."""
+        from vunet.checkpoint import list_weights
+
+        for info in list_weights():
+            here = f"{info.bytes / 1e6:.1f} MB" if info.path.is_file() else "missing"
+            print(f"{info.name}  {here}  {info.licence}")
+            for key, value in (
+                ("about", info.description),
+                ("data", info.data),
+                ("file", str(info.path)),
+                ("sha256", info.sha256),
+            ):
+                print(f"  {key:<7} {value}")
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Poses:
+    """List the preset poses."""
+
+    out: Annotated[Path | None, arg(metavar="SHEET.png", help_behavior_hint="")] = None
+    """Sheet of stick figures to write."""
+
+    def run(self) -> int:
+        """Print the names."""
+        from pose.presets import PRESETS
+
+        if self.out is not None:
+            _check_picture(self.out)
+
+            from apps.sheets import Tile, compose, stick_figure
+            from vunet.images import write_png
+
+            size = (330, 240)
+            tiles = [Tile(stick_figure(pose, size), name) for name, pose in PRESETS.items()]
+            write_png(compose(tiles, 8, size), self.out)
+            print(self.out)
+        for name in () if self.out is not None else PRESETS:
+            print(name)
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """Re-pose the bundled person into several poses, on one sheet."""
+
+    out: Annotated[Path, arg(metavar="SHEET.png")] = Path("out/demo.png")
+    """Sheet to write."""
+    model: Model = "person"
+    """Weights, by name (see `vunet models`) or file."""
+    device: Device = "auto"
+    """Where the network runs."""
+
+    def run(self) -> int:
+        """Write the sheet."""
+        _check_picture(self.out)
+
+        from apps.demo import draw_demo
+        from vunet.engine import Engine
+        from vunet.images import write_png
+
+        write_png(draw_demo(Engine.load(self.model, device=self.device)), self.out)
+        print(self.out)
+        return 0
+
+
+if TYPE_CHECKING:
+    Verb = Command
+else:
+    Verb = (
+        Annotated[Repose, subcommand("repose")]
+        | Annotated[FindPose, subcommand("pose")]
+        | Annotated[Sample, subcommand("sample")]
+        | Annotated[Prepare, subcommand("prepare")]
+        | Annotated[Train, subcommand("train")]
+        | Annotated[Evaluate, subcommand("evaluate")]
+        | Annotated[Bench, subcommand("bench")]
+        | Annotated[App, subcommand("app")]
+        | Annotated[Models, subcommand("models")]
+        | Annotated[Poses, subcommand("poses")]
+        | Annotated[Demo, subcommand("demo")]
+    )
+
+
+# -- steps ---------------------------------------------------------------------------------------
+
+
+def _note(warnings: Iterable[str]) -> None:
+    for text in warnings:
+        print(f"note: {text}", file=sys.stderr)
+
+
+def _check_seed(seed: int) -> None:
+    if not 0 <= seed < 2**63:
+        raise UsageError(f"--seed must be a whole number from 0 to 2^63 - 1, got {seed}")
+
+
+def _check_picture(path: Path, *, transparent: bool = False, endings: Sequence[str] = ()) -> None:
+    """Refuse a picture's path that cannot be written, before any work is done."""
+    from vunet.images import OutputError, check_output, shown
+
+    check_output(path)
+    if endings and path.suffix.lower() not in endings:
+        raise OutputError(f"{shown(path)} must end in {' or '.join(endings)}; change its ending")
+    if transparent and path.suffix.lower() != ".png":
+        raise OutputError(
+            f"{shown(path)} cannot be transparent, being a JPEG; write to a name ending in .png"
+        )
+    _check_file(path)
+
+
+def _check_file(path: Path) -> None:
+    """Refuse a file's path that cannot be written, before any work is done."""
+    from vunet.images import OutputError, shown
+
+    try:
+        folder = path.is_dir()
+    except (OSError, ValueError):
+        folder = False
+    if folder:
+        raise OutputError(f"{shown(path)} is an existing folder; give the name of a file inside it")
+    _check_folder(path.parent)
+
+
+def _check_folder(path: Path) -> None:
+    """Refuse a folder that can be neither written to nor made."""
+    from vunet.images import OutputError, shown
+
+    try:
+        near = path.absolute()
+        while not near.exists() and near != near.parent:
+            near = near.parent
+        if not near.is_dir():
+            raise OutputError(
+                f"{shown(path)} cannot be a folder because {shown(near)} is a file; "
+                "choose another folder"
+            )
+        if not os.access(near, os.W_OK | os.X_OK):
+            raise OutputError(
+                f"{shown(path)} may not be written; choose a folder that you may write to"
+            )
+    except OSError as error:
+        raise OutputError(
+            f"{shown(path)} cannot be written ({(error.strerror or str(error)).lower()}); "
+            "choose another path"
+        ) from None
+
+
+def _check_port(port: int) -> None:
+    import socket
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise UsageError(
+                f"port {port} cannot be used ({reason}); choose another with --port"
+            ) from None
+
+
+def _is_label_folder(path: Path) -> bool:
+    try:
+        names = json.loads((path.parent / "label_names.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return path.is_dir() and isinstance(names, list) and all(isinstance(n, str) for n in names)
+
+
+def _run_config(path: Path, base: TrainConfig) -> TrainConfig:
+    """The settings of a run, from its folder.
+
+    Args:
+        path: The run's config.json.
+        base: Gives the settings that the file does not name.
+    """
+    from vunet.config import model_config_from
+    from vunet.images import shown
+
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        known = {field.name: field for field in dataclasses.fields(base)}
+        unknown = set(values) - set(known)
+        if unknown:
+            raise ValueError(f"unknown settings {sorted(unknown)}")
+        plain: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()
+        }
+        if "model" in values:
+            plain["model"] = model_config_from(values["model"])
+        return dataclasses.replace(base, **plain)
+    except FileNotFoundError:
+        raise UsageError(
+            f"{shown(path.parent)}: nothing to resume here; leave --resume out to begin"
+        ) from None
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"{shown(path)}: the run's settings are damaged ({error}); begin anew in another folder"
+        ) from None
+
+
+def _stick_picture(poses: Sequence[Pose], size: tuple[int, int]) -> np.ndarray:
+    """All skeletons of a photo on one black canvas, without what is guessed."""
+    import numpy as np
+
+    from pose.stick import draw_controlnet
+    from pose.types import Pose as PoseType
+
+    canvas = np.zeros((*size, 3), np.uint8)
+    for pose in reversed(poses):  # the largest last, on top
+        x, y = pose.keypoints.T
+        inside = (x >= 0) & (y >= 0) & (x <= size[1]) & (y <= size[0])
+        sure = inside & (pose.confidence >= _STICK_SURE)
+        keypoints = np.where(sure[:, None], pose.keypoints, np.nan)
+        shown = PoseType(pose.skeleton, keypoints, np.where(sure, pose.confidence, 0), size)
+        drawn = draw_controlnet(shown, size)
+        canvas = np.where(drawn.any(axis=2, keepdims=True), drawn, canvas)
+    return canvas

@@ -1,0 +1,234 @@
+"""Speed and memory of one re-pose, stage by stage, beside geometry alone.
+
+A stage is run a few times to warm up and then timed; what is reported is the median and the
+quartiles. The stages are those of `Engine.repose`, called one by one; `end_to_end` is that call
+itself, from files to a file. Knows nothing of options or of the bundled pictures.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+WARM_UP = 3
+REPEATS = 20
+PACKAGES = ("torch", "numpy", "opencv-contrib-python", "mediapipe", "pillow")
+STAGES = {
+    "read": "read the photo",
+    "detect_photo": "find the person and their mask",
+    "detect_pose": "read the pose photo, find its pose",
+    "network": "network",
+    "composition": "compose at the photo's resolution",
+    "background": "fill the background",
+    "write": "write the PNG",
+    "end_to_end": "re-pose, from files to file",
+    "warp": "geometry alone (warp), instead of the network",
+}
+"""What is timed, in words."""
+
+
+def run_bench(
+    appearance: Path,
+    pose: Path,
+    *,
+    model: str | Path = "person",
+    device: str = "auto",
+    repeats: int = REPEATS,
+    warm_up: int = WARM_UP,
+) -> dict[str, Any]:
+    """Measure one re-pose.
+
+    Args:
+        appearance: Photo of a person.
+        pose: Photo with the pose to take.
+        model: Name of shipped weights, or a weights file.
+        device: auto, cpu or cuda.
+        repeats: Timed runs of each stage.
+        warm_up: Runs before them that are not timed.
+
+    Returns:
+        A report that JSON can hold: `stages` with `median_ms`, `q1_ms` and `q3_ms` of each of
+        `STAGES`; `load_ms`, `peak_memory_mb` (None where the system does not tell), `pictures`,
+        `device`, `threads`, `versions`.
+
+    Raises:
+        ValueError: With a sentence, if weights or pictures cannot be used.
+    """
+    start = time.perf_counter()
+    from pose.complete import complete
+    from vunet.background import fill_background
+    from vunet.engine import Engine
+    from vunet.images import read_image
+    from vunet.poses import place_on_photo, resolve_pose
+    from vunet.render import (
+        Subject,
+        compose_layer,
+        joints_in,
+        points_of,
+        source_window,
+        subject_tensors,
+        target_window,
+    )
+    from vunet.warp import warp_person
+
+    engine = Engine.load(model, device=device)
+    estimator = engine.estimator
+    load_ms = 1000 * (time.perf_counter() - start)
+
+    result = engine.repose(appearance, pose)
+    image = read_image(appearance)
+    detection = estimator.find_one(image, str(appearance))
+    whole, _ = complete(detection.pose)
+    subject = Subject(image, detection.mask, whole)
+    canvas = (image.shape[0], image.shape[1])
+    resolved = resolve_pose(pose, person=None, estimator=estimator)
+    target, _ = place_on_photo(resolved.pose, whole, keep_limbs=True, canvas=canvas)
+    size = engine.model.config.size
+    windows = source_window(subject, size), target_window(target, canvas, size)
+    amp = engine.amp  # pyright: ignore[reportPrivateUsage] - as the engine itself runs
+
+    def network() -> Any:  # noqa: ANN401 - the network's own type
+        tensors = (t.to(engine.device) for t in subject_tensors(subject, windows[0]))
+        joints = joints_in(windows[1], points_of(target, canvas)).to(engine.device)
+        with torch.inference_mode():
+            painted = engine.model(*tensors, joints, amp=amp)
+        if engine.device.type == "cuda":
+            torch.cuda.synchronize()
+        return painted
+
+    painted = network()
+
+    def compose() -> None:
+        with torch.inference_mode():
+            compose_layer(painted, subject, *windows, canvas)
+
+    stages: dict[str, dict[str, float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "result.png"
+        jobs: dict[str, Callable[[], Any]] = {
+            "read": lambda: read_image(appearance),
+            # as the engine does, which tells the user when there are several people
+            "detect_photo": lambda: estimator.find(image, max_people=3),
+            "detect_pose": lambda: resolve_pose(pose, person=None, estimator=estimator),
+            "network": network,
+            "composition": compose,
+            "background": lambda: fill_background(image, detection.mask),
+            "write": lambda: result.save(file),
+            "end_to_end": lambda: engine.repose(appearance, pose).save(file),
+            "warp": lambda: warp_person(image, detection.mask, whole, target, canvas),
+        }
+        assert list(jobs) == list(STAGES)
+        for name, job in jobs.items():
+            stages[name] = timed(job, repeats, warm_up)
+    return {
+        "stages": stages,
+        "repeats": repeats,
+        "warm_up": warm_up,
+        "load_ms": round(load_ms, 1),
+        "peak_memory_mb": peak_memory_mb(),
+        "pictures": {
+            "appearance": {"name": appearance.name, "size": list(canvas)},
+            "pose": {"name": pose.name, "size": list(read_image(pose).shape[:2])},
+        },
+        "model": Path(model).name,
+        "network_size": list(size),
+        "weights_sha256": engine.weights_sha256,
+        "device": _device_name(engine.device),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+        "threads": torch.get_num_threads(),
+        "versions": {"python": platform.python_version()} | _versions(),
+    }
+
+
+def timed(job: Callable[[], Any], repeats: int, warm_up: int) -> dict[str, float]:
+    """Median and quartiles of a job's time, in milliseconds."""
+    for _ in range(warm_up):
+        job()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        job()
+        times.append(1000 * (time.perf_counter() - start))
+    q1, median, q3 = np.percentile(times, [25, 50, 75])
+    return {
+        "median_ms": round(float(median), 2),
+        "q1_ms": round(float(q1), 2),
+        "q3_ms": round(float(q3), 2),
+    }
+
+
+def peak_memory_mb() -> float | None:
+    """The most memory this process has held, in MB of 10^6 bytes; None where nobody tells."""
+    try:
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return round(int(line.split()[1]) * 1024 / 1e6, 1)
+    except (OSError, ValueError):
+        pass
+    if sys.platform == "darwin":
+        import resource
+
+        return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 1)
+    return None
+
+
+def format_card(report: Mapping[str, Any]) -> str:
+    """The report for people, a few lines of text.
+
+    Args:
+        report: From `run_bench`.
+    """
+    width = max(len(words) for words in STAGES.values())
+    lines = [f"{'':<{width}}  median ms   quartiles", "-" * (width + 28)]
+    for name, words in STAGES.items():
+        s = report["stages"][name]
+        if name == "end_to_end":
+            lines.append("-" * (width + 28))
+        lines.append(
+            f"{words:<{width}}  {s['median_ms']:9.1f}   {s['q1_ms']:.1f} to {s['q3_ms']:.1f}"
+        )
+    memory = report["peak_memory_mb"]
+    sizes = ", ".join(
+        f"{what} {p['size'][1]} x {p['size'][0]}" for what, p in report["pictures"].items()
+    )
+    versions = ", ".join(f"{name} {number}" for name, number in report["versions"].items())
+    lines += [
+        "",
+        f"load {report['load_ms'] / 1000:.1f} s; peak memory "
+        + ("unknown" if memory is None else f"{memory:.0f} MB"),
+        f"{report['device']}; {report['cores']} cores, {report['threads']} threads",
+        f"pixels: {sizes}; median of {report['repeats']} after {report['warm_up']}",
+        versions,
+    ]
+    return "\n".join(lines)
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return f"cuda ({torch.cuda.get_device_name(device)})"
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    models = [line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line]
+    return f"cpu ({models[0] if models else platform.machine()})"
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
