@@ -193,7 +193,7 @@ def copy_preference(painted: Painted, truth: Tensor, inside: Tensor) -> Tensor:
     with torch.no_grad():
         copied = F.avg_pool2d((warped.colour - truth).abs().mean(1, True), 5, 1, 2)
         made = F.avg_pool2d((painted.generated - truth).abs().mean(1, True), 5, 1, 2)
-        better = torch.sigmoid((made + 0.06 - copied) / 0.03)
+        better = torch.sigmoid((made + 0.1 - copied) / 0.03)
         judged = inside * (warped.cover > 0.3)
     visible = painted.visibility.clamp(1e-4, 1 - 1e-4)
     loss = F.binary_cross_entropy(visible, better, reduction="none") * judged

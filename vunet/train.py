@@ -169,7 +169,8 @@ def batch_losses(
                 size,
                 shown,
             )
-            parts["surface"], parts["visible"] = surface["surface"] * 0.15, surface["visible"] * 0.3
+            parts["surface"] = surface["surface"] * 0.15
+            parts["visible"] = surface["visible"] * config.visible_weight
     return parts
 
 

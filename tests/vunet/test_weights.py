@@ -1,0 +1,83 @@
+"""The shipped weights: whole, of the promised size, and with latents that carry something."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from vunet.checkpoint import file_sha256, list_weights
+from vunet.engine import Engine
+from vunet.model import PART_COUNT
+from vunet.poses import resolve_pose
+from vunet.render import draw_latents
+
+LARGEST_PERSON_BYTES = 16_000_000
+LARGEST_TOTAL_BYTES = 40_000_000
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine.load("person", device="cpu")
+
+
+def test_manifest_tells_the_truth():
+    infos = list_weights()
+    assert [i.name for i in infos if i.name == "person"] == ["person"]
+    for info in infos:
+        assert info.path.stat().st_size == info.bytes
+        assert file_sha256(info.path) == info.sha256
+        assert info.bytes <= LARGEST_PERSON_BYTES
+        assert (info.path.parent / f"{info.name}.md").is_file(), "every weights file has a card"
+    assert sum(i.bytes for i in infos) <= LARGEST_TOTAL_BYTES
+
+
+def _torso(engine: Engine, results: list) -> np.ndarray:
+    """(N, 3) mean colour of a box on the chest."""
+    colours = []
+    for r in results:
+        points = [r.pose.point(n) for n in ("left_shoulder", "right_shoulder", "left_hip")]
+        x0, x1 = sorted((int(points[0][0]), int(points[1][0])))
+        y0, y1 = int(points[0][1]), int(points[2][1])
+        quarter = (x1 - x0) // 4
+        colours.append(r.image[y0 + 10 : y1 - 10, x0 + quarter : x1 - quarter].mean((0, 1)))
+    return np.array(colours)
+
+
+def test_sampling_changes_the_picture(engine: Engine):
+    people = engine.sample("standing", n=8, seed=3, size=256)
+    colours = _torso(engine, people)
+    assert colours.std(axis=0).mean() > 12, "eight drawn people must not wear the same shirt"
+    again = engine.sample("standing", n=8, seed=3, size=256)
+    assert all(np.array_equal(a.image, b.image) for a, b in zip(people, again, strict=True))
+    other = engine.sample("standing", n=8, seed=4, size=256)
+    assert not np.array_equal(people[0].image, other[0].image)
+
+
+def test_swapping_one_parts_latents_changes_that_part(engine: Engine):
+    pose = resolve_pose("standing", person=None, estimator=engine.estimator).pose
+    assert pose.size is not None
+    noise = torch.randn(2, PART_COUNT, engine.model.config.latent_dim, generator=_seeded(11))
+    from vunet.render import joints_in, points_of, target_window
+
+    window = target_window(pose, pose.size, engine.model.config.size)
+    joints = joints_in(window, points_of(pose, pose.size))
+    with torch.inference_mode():
+        latents = engine.model.prior.draw(joints.expand(2, -1, -1), noise * 1.5)
+    swapped = latents.clone()
+    swapped[0, 1] = latents[1, 1]  # the torso of the second person
+    first, mixed = draw_latents(
+        engine.model, torch.stack([latents[0], swapped[0]]), pose, pose.size
+    )
+    change = np.abs(first.colour - mixed.colour).mean(2) * (first.alpha > 0.5)
+    neck, hips = pose.point("left_shoulder")[1], pose.point("left_hip")[1]
+    ankles = pose.point("left_ankle")[1]
+    inside = change[int(neck) : int(hips)][first.alpha[int(neck) : int(hips)] > 0.5].mean()
+    shins = slice(int((hips + 2 * ankles) / 3), int(ankles))
+    outside = change[shins][first.alpha[shins] > 0.5].mean()
+    assert inside > 2 * outside
+    assert inside > 3
+
+
+def _seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
