@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from pose.skeletons import MEDIAPIPE33
-from pose.types import NoPersonFound, Pose
+from pose.types import Pose, choose_person
 
 DETECTION_SIDE_PX = 1024
 """Larger photos are reduced to this longer side for detection: BlazePose itself sees 256 px."""
@@ -118,16 +118,7 @@ class PoseEstimator:
             NoPersonFound: With a sentence that names the photo.
         """
         people = self.find(image, max_people=max(3, person or 1))
-        if not people:
-            raise NoPersonFound(
-                f"{name}: no person found; use a photo that shows one person large and whole"
-            )
-        if person is not None and not 1 <= person <= len(people):
-            raise NoPersonFound(
-                f"{name}: there is no person {person}, only {len(people)} found; "
-                f"choose 1 to {len(people)}"
-            )
-        return people[(person or 1) - 1]
+        return choose_person(people, person, name)
 
     def _run(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """One pass: landmarks (33, 3) as x, y in pixels and visibility, and the mask (H, W)."""

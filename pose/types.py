@@ -6,7 +6,9 @@ of files, pictures or detectors.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,6 +20,35 @@ MAX_COORDINATE_PX = 1e6
 
 class NoPersonFound(ValueError):
     """A picture shows nobody, or nobody that the detector recognises."""
+
+
+Found = TypeVar("Found")
+
+
+def choose_person(
+    people: Sequence[Found], person: int | None, name: str, advice: str = ""
+) -> Found:
+    """Number `person` of people in order of size, 1 = largest; None takes the largest.
+
+    Args:
+        people: Largest first.
+        person: Which one.
+        name: What they were found in, for the sentence.
+        advice: The way out where nobody was found.
+
+    Raises:
+        NoPersonFound: With a sentence that names `name`.
+    """
+    if not people:
+        advice = advice or "use a photo that shows one person large and whole"
+        raise NoPersonFound(f"{name}: no person found; {advice}")
+    number = 1 if person is None else person
+    if not 1 <= number <= len(people):
+        raise NoPersonFound(
+            f"{name}: there is no person {number}, only {len(people)} found; "
+            f"choose 1 to {len(people)}"
+        )
+    return people[number - 1]
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,6 +23,7 @@ from pose import BODY27
 from vunet import geometry as geo
 from vunet.config import TrainConfig
 from vunet.dataset import SIZE, UNKNOWN, Dataset
+from vunet.framing import OUTSIDE_CONFIDENCE
 
 PUPPET_SHARE, MIRROR_SHARE = 0.4, 0.35
 """Of single photos; the rest are only distorted."""
@@ -292,7 +293,9 @@ class BatchMaker:
             torch.einsum("bij,bkj->bki", m, side.keypoints[..., :2] - c[:, None]) + to[:, None]
         )
         outside = (moved[..., :2] < 0).any(-1) | (moved[..., 0] > width) | (moved[..., 1] > height)
-        moved[..., 2] = torch.where(outside, moved[..., 2].clamp(max=0.1), moved[..., 2])
+        moved[..., 2] = torch.where(
+            outside, moved[..., 2].clamp(max=OUTSIDE_CONFIDENCE), moved[..., 2]
+        )
         images = (stacked[:, :3] - 2).clamp(-1, 1)
         valid = (stacked[:, 4:] > 0.99).float()
         return Side(images, stacked[:, 3:4], valid, moved, parts, labels[:, 1:])

@@ -17,6 +17,7 @@ from pose import Pose
 from pose.complete import complete
 from pose.formats import dump_poses
 from pose.retarget import retarget as with_limbs_of
+from pose.types import choose_person
 from vunet.background import cover_background, fill_background, plain_background
 from vunet.checkpoint import load_reposer
 from vunet.images import is_file, read_image, shown, write_png
@@ -33,7 +34,7 @@ from vunet.render import (
 )
 
 if TYPE_CHECKING:
-    from pose.estimator import Detection, PoseEstimator
+    from pose.estimator import PoseEstimator
     from vunet.model import Reposer
 
 Frame = Literal["appearance", "pose"]
@@ -160,7 +161,7 @@ class Engine:
         resolved = resolve_pose(pose, person=None, estimator=self.estimator)
         self._check_background(background, resolved)
         people = self.estimator.find(image, max_people=max(3, person or 1))
-        detection = self._choose(people, person, name)
+        detection = choose_person(people, person, name)
         warnings = list(resolved.warnings)
         if len(people) > 1 and person is None:
             warnings.append(
@@ -246,22 +247,6 @@ class Engine:
         return cv2.resize(image, wh, interpolation=cv2.INTER_AREA)
 
     @staticmethod
-    def _choose(people: list[Detection], person: int | None, name: str) -> Detection:
-        from pose import NoPersonFound
-
-        if not people:
-            raise NoPersonFound(
-                f"{name}: no person found; use a photo that shows one person large and whole"
-            )
-        number = 1 if person is None else person
-        if not 1 <= number <= len(people):
-            raise NoPersonFound(
-                f"{name}: there is no person {number}, only {len(people)} found; "
-                f"choose 1 to {len(people)}"
-            )
-        return people[number - 1]
-
-    @staticmethod
     def _check_background(background: str | Path, resolved: ResolvedPose) -> None:
         if background == "pose" and resolved.image is None:
             raise EngineError(
@@ -291,11 +276,9 @@ class Engine:
             return _fitted(fill_background(subject.image, subject.mask), canvas)
         if background == "pose":
             assert resolved.image is not None
-            picture = self._limited(resolved.image)
-            people = self.estimator.find(picture, max_people=1)
-            if people:
-                picture = fill_background(picture, people[0].mask)
-            return _fitted(picture, canvas)
+            assert resolved.mask is not None
+            picture, mask = self._limited(resolved.image), self._limited(resolved.mask)
+            return _fitted(fill_background(picture, mask), canvas)
         return cover_background(Path(background), canvas)
 
     def _finish(

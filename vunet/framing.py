@@ -12,12 +12,39 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from pose import BODY27, Pose
+
 SEEN = 0.5
 """Joints at least this sure decide what a window shows."""
 MARGIN = 0.06
 """Space left round the person, as a share of the window's longer need."""
 HEAD_TOP = 0.42
 """The top of the hair lies this many body scales beyond the ears, along the neck."""
+
+
+OUTSIDE_CONFIDENCE = 0.1
+"""Joints outside what a picture shows are at most this sure."""
+
+
+def doubt_outside(points: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarray:
+    """A copy of (K, 3) points in which those outside a box x0, y0, x1, y1 are hardly sure."""
+    x0, y0, x1, y1 = box
+    x, y, sure = points.T
+    outside = (x < x0) | (x > x1) | (y < y0) | (y > y1)
+    sure = np.where(outside, np.minimum(sure, OUTSIDE_CONFIDENCE), sure)
+    return np.column_stack([x, y, sure])
+
+
+def points_of(pose: Pose, size: tuple[int, int]) -> np.ndarray:
+    """(27, 3) x, y, confidence of a complete BODY27 pose; hardly sure outside the picture.
+
+    Raises:
+        ValueError: If the pose has another skeleton or misses joints.
+    """
+    if pose.skeleton is not BODY27 or not pose.present.all():
+        raise ValueError("the network needs a complete body27 pose; use pose.complete first")
+    points = np.column_stack([pose.keypoints, pose.confidence])
+    return doubt_outside(points, (0, 0, size[1], size[0]))
 
 
 @dataclass(frozen=True)
@@ -41,6 +68,11 @@ class Window:
     def inverse(self) -> np.ndarray:
         """(2, 3) affine from network pixels to picture pixels."""
         return np.array([[1 / self.scale, 0, self.left], [0, 1 / self.scale, self.top]])
+
+    def moved(self, points: np.ndarray) -> np.ndarray:
+        """(K, 3) points of the picture, in the network's pixels."""
+        places = points[:, :2] @ self.matrix[:, :2].T + self.matrix[:, 2]
+        return np.column_stack([places, points[:, 2]])
 
     def cut(self, image: np.ndarray) -> np.ndarray:
         """The window's content, (h, w[, C]) of the image's dtype; zero outside the picture."""

@@ -39,7 +39,7 @@ JOINTS = 21
 HEAD, TORSO, SKIRT = 0, 1, 14
 
 # limbs as (first joint, second joint), for parts 2..13
-_BONES = (
+BONES = (
     (5, 7),
     (6, 8),
     (7, 9),
@@ -168,7 +168,7 @@ def part_transforms(target: Tensor, source: Tensor) -> PartTransforms:
         add(matrix, ct.mean(1), cs.mean(1))
     skirt_matrix, skirt_offset = matrices.pop(), offsets.pop()
 
-    for i, (first, second) in enumerate(_BONES):
+    for i, (first, second) in enumerate(BONES):
         along_t, along_s = t[:, second] - t[:, first], s[:, second] - s[:, first]
         length_t, length_s = along_t.norm(dim=-1), along_s.norm(dim=-1)
         # a limb that points at the camera has no length to speak of
@@ -255,7 +255,7 @@ def capsules(
     ]
     distances = [head, torch.stack(sides).amax(0)]
     distances += [
-        segment(x[:, a], x[:, b], r) for (a, b), r in zip(_BONES, _HALF_WIDTHS, strict=True)
+        segment(x[:, a], x[:, b], r) for (a, b), r in zip(BONES, _HALF_WIDTHS, strict=True)
     ]
     distances.append(torch.stack(skirt).amax(0))
     stacked = torch.stack(distances, 1) / (soft * scale[:, None, None])
@@ -412,7 +412,7 @@ def part_places(joints: Tensor, size: int) -> Tensor:
     crown = ears + _unit(ears - neck) * scale * 0.2
     places = [box(crown, neck, 0.3, 0.03), box(neck, hips, 0.42, 0.12)]
     places += [
-        box(x[:, a], x[:, b], 1.1 * r, 0.06) for (a, b), r in zip(_BONES, _HALF_WIDTHS, strict=True)
+        box(x[:, a], x[:, b], 1.1 * r, 0.06) for (a, b), r in zip(BONES, _HALF_WIDTHS, strict=True)
     ]
     places.append(box(hips, knees, 0.5, 0.05))
     return torch.stack(places, 1)

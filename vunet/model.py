@@ -400,7 +400,7 @@ class Reposer(nn.Module):
     def _part_confidence(joints: Tensor) -> Tensor:
         """(B, P) how surely the detector saw each part."""
         c = joints[..., 2]
-        limbs = [(c[:, a] + c[:, b]) / 2 for a, b in geo._BONES]
+        limbs = [(c[:, a] + c[:, b]) / 2 for a, b in geo.BONES]
         trunk = c[:, [5, 6, 11, 12]].mean(1)
         head = (c[:, 0] + c[:, 3] + c[:, 4]) / 3
         return torch.stack([head, trunk, *limbs, (limbs[6] + limbs[7]) / 2], 1)

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from pose import NoPersonFound, Pose
+from pose import Pose
 from pose.complete import INFERRED_CONFIDENCE, complete
 from pose.formats import PoseFileError, read_poses
 from pose.presets import preset
 from pose.retarget import body_scale, retarget
 from pose.stick import read_controlnet
+from pose.types import choose_person
 from vunet.framing import HEAD_TOP
 from vunet.images import is_file, read_image, shown
 
@@ -39,12 +40,14 @@ class ResolvedPose:
 
     pose: Pose
     """Complete BODY27 pose with a size."""
-    image: np.ndarray | None
-    """The photo it was found in, (H, W, 3) uint8, where there is one."""
     warnings: tuple[str, ...]
     """Plain sentences: what was guessed."""
     kind: str
     """photo, file, stick, preset or pose."""
+    image: np.ndarray | None = None
+    """The photo it was found in, (H, W, 3) uint8, where there is one."""
+    mask: np.ndarray | None = None
+    """The person in that photo, (H, W) float32 in [0, 1]."""
 
 
 def resolve_pose(
@@ -61,11 +64,11 @@ def resolve_pose(
         ValueError: A sentence naming what was given, what is wrong and the way out.
     """
     if isinstance(given, Pose):
-        return _resolved(given, None, (), "pose")
+        return _resolved(given, (), "pose")
     if isinstance(given, str | Path):
         path = Path(given)
         if not path.suffix and len(path.parts) == 1 and not is_file(path):
-            return _resolved(preset(str(given)[:80]), None, (), "preset")
+            return _resolved(preset(str(given)[:80]), (), "preset")
         if path.suffix.lower() in POSE_FILE_SUFFIXES:
             return _from_file(path, person)
         name = shown(path)
@@ -74,35 +77,23 @@ def resolve_pose(
     image = read_image(given)
     stick = read_controlnet(image)
     if stick is not None:
-        return _resolved(stick, None, (), "stick")
+        return _resolved(stick, (), "stick")
     people = estimator.find(image, max_people=max(3, person or 1))
-    if not people:
-        raise NoPersonFound(
-            f"{name}: no person found; give a photo in which one person is well visible, "
-            "a ControlNet stick picture, a pose file (.json) or a preset of `vunet poses`"
-        )
-    return _resolved(
-        _choose([p.pose for p in people], person, name),
-        image,
-        _several(people, person, name),
-        "photo",
+    detection = choose_person(
+        people,
+        person,
+        name,
+        "give a photo in which one person is well visible, "
+        "a ControlNet stick picture, a pose file (.json) or a preset of `vunet poses`",
     )
+    resolved = _resolved(detection.pose, _several(len(people), person, name), "photo")
+    return replace(resolved, image=image, mask=detection.mask)
 
 
-def _several(people: list[object] | list, person: int | None, name: str) -> tuple[str, ...]:  # pyright: ignore[reportMissingTypeArgument]
-    if len(people) < 2 or person is not None:
+def _several(count: int, person: int | None, name: str) -> tuple[str, ...]:
+    if count < 2 or person is not None:
         return ()
-    return (f"{name}: {len(people)} people found; the pose of the largest was taken.",)
-
-
-def _choose(poses: list[Pose], person: int | None, name: str) -> Pose:
-    number = 1 if person is None else person
-    if not 1 <= number <= len(poses):
-        raise NoPersonFound(
-            f"{name}: there is no person {number}, only {len(poses)} found; "
-            f"choose 1 to {len(poses)}"
-        )
-    return poses[number - 1]
+    return (f"{name}: {count} people found; the pose of the largest was taken.",)
 
 
 def _from_file(path: Path, person: int | None) -> ResolvedPose:
@@ -118,31 +109,24 @@ def _from_file(path: Path, person: int | None) -> ResolvedPose:
 
     poses.sort(key=extent, reverse=True)
     return _resolved(
-        _choose(poses, person, shown(path)),
-        None,
-        _several(poses, person, shown(path)),
+        choose_person(poses, person, shown(path)),
+        _several(len(poses), person, shown(path)),
         "file",
         shown(path),
     )
 
 
 def _resolved(
-    pose: Pose,
-    image: np.ndarray | None,
-    warnings: tuple[str, ...],
-    kind: str,
-    name: str = "the pose",
+    pose: Pose, warnings: tuple[str, ...], kind: str, name: str = "the pose"
 ) -> ResolvedPose:
     try:
         whole, guessed = complete(pose)
         body_scale(whole)
-    except PoseFileError:
-        raise
     except ValueError as error:
         raise PoseFileError(f"{name}: {error}") from error
     if whole.size is None:
         whole = _with_size(whole)
-    return ResolvedPose(whole, image, warnings + guessed, kind)
+    return ResolvedPose(whole, warnings + guessed, kind)
 
 
 def _with_size(pose: Pose) -> Pose:

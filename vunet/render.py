@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pose import BODY27, Pose
+from pose import Pose
 from pose.retarget import body_scale
 from vunet import geometry as geo
-from vunet.framing import SEEN, Window, person_box, window_round
+from vunet.framing import SEEN, Window, doubt_outside, person_box, points_of, window_round
 from vunet.model import Painted, Reposer, Warped
 
 _CLIP_SHARE = 0.02
@@ -48,20 +48,6 @@ class Layer:
     """(H, W) float32 in [0, 1]."""
     invented: np.ndarray
     """(H, W) float32 in [0, 1], share of each pixel that the network made up; 0 off the person."""
-
-
-def points_of(pose: Pose, size: tuple[int, int]) -> np.ndarray:
-    """(27, 3) x, y, confidence of a complete BODY27 pose; at most 0.1 sure outside the picture.
-
-    Raises:
-        ValueError: If the pose has another skeleton or misses joints.
-    """
-    if pose.skeleton is not BODY27 or not pose.present.all():
-        raise ValueError("the network needs a complete body27 pose; use pose.complete first")
-    points = np.concatenate([pose.keypoints, pose.confidence[:, None]], axis=1)
-    outside = (points[:, :2] < 0).any(1) | (points[:, 0] > size[1]) | (points[:, 1] > size[0])
-    points[outside, 2] = np.minimum(points[outside, 2], 0.1)
-    return points
 
 
 def source_window(subject: Subject, size: tuple[int, int]) -> Window:
@@ -96,11 +82,8 @@ def target_window(pose: Pose, canvas: tuple[int, int], size: tuple[int, int]) ->
 
 def joints_in(window: Window, points: np.ndarray) -> Tensor:
     """(1, 21, 3) the network's joints of (27, 3) points of a picture."""
-    moved = points.copy()
-    moved[:, :2] = points[:, :2] @ window.matrix[:, :2].T + window.matrix[:, 2]
     height, width = window.size
-    outside = (moved[:, :2] < 0).any(1) | (moved[:, 0] > width) | (moved[:, 1] > height)
-    moved[outside, 2] = np.minimum(moved[outside, 2], 0.1)
+    moved = doubt_outside(window.moved(points), (0, 0, width, height))
     return geo.joints_of(torch.from_numpy(moved)[None].float())
 
 
@@ -181,7 +164,7 @@ def compose_layer(
         canvas: (height, width).
     """
     height, width = canvas
-    region = _region(to_window, canvas)
+    region = region_of(to_window, canvas)
     colour = np.zeros((height, width, 3), np.float32)
     alpha = np.zeros((height, width), np.float32)
     invented = np.zeros((height, width), np.float32)
@@ -190,7 +173,7 @@ def compose_layer(
         return Layer(colour, alpha, invented)
 
     def enlarge(t: Tensor, interpolation: int = cv2.INTER_CUBIC) -> np.ndarray:
-        return _resample(_array(t), to_window, region, interpolation)
+        return resample(to_array(t), to_window, region, interpolation)
 
     part = 127.5 * (enlarge(painted.generated) + 1)
     cover = np.clip(enlarge(torch.sigmoid(painted.alpha_logits))[..., 0], 0, 1)
@@ -244,12 +227,12 @@ def _without_fringe(colour: np.ndarray, cover: np.ndarray, pixel: float) -> np.n
     return colour * (1 - trust) + spread * trust
 
 
-def _array(t: Tensor) -> np.ndarray:
+def to_array(t: Tensor) -> np.ndarray:
     """(1, C, h, w) to (h, w, C) float32."""
     return np.ascontiguousarray(t[0].permute(1, 2, 0).float().cpu().numpy())
 
 
-def _region(window: Window, canvas: tuple[int, int]) -> tuple[int, int, int, int]:
+def region_of(window: Window, canvas: tuple[int, int]) -> tuple[int, int, int, int]:
     """x0, y0, x1, y1 of the canvas's pixels that the window covers."""
     height, width = window.size
     x0, y0 = max(0, int(np.floor(window.left))), max(0, int(np.floor(window.top)))
@@ -258,7 +241,7 @@ def _region(window: Window, canvas: tuple[int, int]) -> tuple[int, int, int, int
     return x0, y0, x1, y1
 
 
-def _resample(
+def resample(
     values: np.ndarray,
     window: Window,
     region: tuple[int, int, int, int],
@@ -297,8 +280,8 @@ def _fetch(
         Colours (H', W', 3) float32 in [0, 255] and how surely the photo shows them (H', W').
     """
     x0, y0, x1, y1 = region
-    weights = _array(warped.weights)  # (h, w, P) at half of the network's size
-    flow = _array(warped.flow.flatten(1, 2))  # (h, w, 2P) at a quarter
+    weights = to_array(warped.weights)  # (h, w, P) at half of the network's size
+    flow = to_array(warped.flow.flatten(1, 2))  # (h, w, 2P) at a quarter
     matrix = warped.transforms.matrix[0].double().cpu().numpy()
     offset = warped.transforms.offset[0].double().cpu().numpy()
     photo, reduced = _photo_for(subject, from_window, to_window, float(warped.transforms.scale[0]))
@@ -317,10 +300,10 @@ def _fetch(
         if bx1 <= bx0 or by1 <= by0:
             continue
         box = (bx0, by0, bx1, by1)
-        share = _resample(
+        share = resample(
             np.ascontiguousarray(weights[..., p : p + 1]), to_window, box, cv2.INTER_LINEAR
         )
-        shift = _resample(
+        shift = resample(
             np.ascontiguousarray(flow[..., 2 * p : 2 * p + 2]), to_window, box, cv2.INTER_LINEAR
         )
         # canvas -> target window -> part's place in the source window -> photo

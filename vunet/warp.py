@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import torch
 
 from pose import Pose
 from vunet import geometry as geo
+from vunet.framing import points_of
 from vunet.render import (
     Subject,
     joints_in,
-    points_of,
+    region_of,
+    resample,
     source_window,
     subject_tensors,
     target_window,
+    to_array,
 )
-from vunet.render import _array as to_array  # pyright: ignore[reportPrivateUsage]
-from vunet.render import _region as region_of  # pyright: ignore[reportPrivateUsage]
-from vunet.render import _resample as resample  # pyright: ignore[reportPrivateUsage]
 
 SIZE = (256, 192)
 
@@ -42,8 +43,6 @@ def warp_person(
     Returns:
         Colours (H, W, 3) uint8 and coverage (H, W) float32 in [0, 1].
     """
-    import cv2
-
     subject = Subject(image, mask, source_pose)
     from_window, to_window = source_window(subject, SIZE), target_window(target_pose, size, SIZE)
     picture, person, source = subject_tensors(subject, from_window)

@@ -126,7 +126,7 @@ def test_bones_map_to_bones(
 ) -> None:
     t, s = joints_of(make_person(target)), joints_of(make_person(source))
     maps = geo.part_transforms(t, s)
-    for part, (a, b) in enumerate(geo._BONES, 2):
+    for part, (a, b) in enumerate(geo.BONES, 2):
         ends = applied(maps, t[0, [a, b], :2].numpy())[part]
         np.testing.assert_allclose(ends, s[0, [a, b], :2].numpy(), atol=0.05)
     corners = applied(maps, t[0, [5, 6, 11, 12], :2].numpy())[geo.TORSO]
@@ -213,7 +213,7 @@ def test_capsules_cover_their_bones_and_no_others(
     assert masks.shape == (1, len(geo.PARTS), *size)
     assert masks.min() >= 0
     assert masks.max() <= 1
-    for part, (a, b) in enumerate(geo._BONES, 2):
+    for part, (a, b) in enumerate(geo.BONES, 2):
         middle = (joints[0, a, :2] + joints[0, b, :2]) / 2
         assert float(geo.sample(masks, middle.view(1, 1, 1, 2), FRAME)[0, part]) > 0.4
         other = geo.MIRRORED_PARTS[part]

@@ -77,7 +77,7 @@ def fetched(
     target = joints_in(to_window, points_of(pose, canvas))
     with torch.no_grad():
         warped = model.warp(image, mask, source, target, amp=False)
-    region = render._region(to_window, canvas)
+    region = render.region_of(to_window, canvas)
     colour, found = render._fetch(warped, subject, from_window, to_window, region)
     x0, y0, x1, y1 = region
     whole = np.zeros((*canvas, 3), np.float32)
@@ -176,7 +176,7 @@ def test_moved_pose_moves_the_pixels(
     target = joints_in(to_window, points_of(moved, (500, 400)))
     with torch.no_grad():
         warped = untrained.warp(photo, m, source, target, amp=False)
-    x0, y0, x1, y1 = region = render._region(to_window, (500, 400))
+    x0, y0, x1, y1 = region = render.region_of(to_window, (500, 400))
     colour, found = render._fetch(warped, subject, from_window, to_window, region)
     matrix = np.array([[1, 0, by[0]], [0, 1, by[1]]])
     expected = cv2.warpAffine(image.astype(np.float32), matrix, (400, 500))[y0:y1, x0:x1]
