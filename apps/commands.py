@@ -262,11 +262,16 @@ class Prepare:
         quiet = not sys.stderr.isatty()
         if self.framings < 0 or (self.workers is not None and self.workers < 1):
             raise UsageError("--framings must be 0 or more and --workers 1 or more")
+        workers = self.workers or min(8, os.cpu_count() or 1)
         if self.renders:
             if self.holdout not in (None, "none", "avatar"):
                 raise UsageError(f"--holdout {self.holdout} is for photos; use none or avatar")
             report = prepare_renders(
-                self.photos, self.out, holdout=self.holdout != "none", quiet=quiet
+                self.photos,
+                self.out,
+                holdout=self.holdout != "none",
+                workers=workers,
+                quiet=quiet,
             )
         else:
             if self.holdout == "avatar":
@@ -284,7 +289,6 @@ class Prepare:
                 framings=self.framings,
                 seed=self.seed,
             )
-            workers = self.workers or min(8, os.cpu_count() or 1)
             report = prepare_photos(self.photos, self.out, options, workers, quiet)
         print(f"{self.out}: {report.summary()}")
         return 0

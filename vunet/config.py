@@ -94,9 +94,10 @@ class TrainConfig:
     """Divergence per latent number that costs nothing: latents must carry something."""
     perceptual_weight: float = 2.0
     """Weight of the SqueezeNet losses; without the backbone they are left out."""
-    visible_weight: float = 0.0
-    """Weight of the renders' exact visibility. Off: at 0.3 it thins what is copied in profiles,
-    and what the network paints instead looks worse than cloth borrowed from the front."""
+    head_weight: float = 1.0
+    """Weight of the SqueezeNet losses of the head alone."""
+    hidden_weight: float = 0.15
+    """Weight of not copying the far side of renders' heads."""
     adversarial_weight: float = 0.0
     """Weight of the conditional PatchGAN; 0 leaves it out."""
     adversarial_start: int = 0

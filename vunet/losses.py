@@ -82,6 +82,20 @@ def perceptual(
     return total / len(ours)
 
 
+def head_boxes(images: Tensor, joints: Tensor, side: int = 64) -> Tensor:
+    """(B, C, side, side) the head and what is round it, 1.5 head lengths a side.
+
+    Args:
+        images: (B, C, H, W).
+        joints: (B, 21, 3) in their pixels.
+        side: In pixels.
+    """
+    centre, scale = geo.head_centre(joints[..., :2].float()), geo.body_scale(joints)
+    grid = geo.pixel_grid((side, side), (1, 1), images.device) - 0.5
+    places = centre[:, None, None] + grid * (0.72 * scale)[:, None, None, None]
+    return geo.sample(images, places, (images.shape[2], images.shape[3]))
+
+
 def divergence(posterior: Gaussian, prior: Gaussian, free_nats: float) -> Tensor:
     """KL(q || p) in nats, summed over latents; what is below `free_nats` a number costs nothing."""
     per_number = posterior.divergence(prior).mean(0)  # (P, Z)
@@ -133,8 +147,9 @@ def surface_losses(
 ) -> dict[str, Tensor]:
     """Renders know which surface point each pixel shows: flow must lead to the same point.
 
-    Where the place it leads to shows another point (the face, for the back of a head), the photo
-    does not show this pixel, and visibility must be nought.
+    Where the place that it leads to for a pixel of the head shows a point 10 cm away or more (the
+    face, for the back of the head), that pixel must not be copied. Elsewhere the far side looks
+    much like the near one, and borrowed cloth is better than invented cloth.
 
     Args:
         painted: From the network.
@@ -163,16 +178,15 @@ def surface_losses(
     flow = (
         F.smooth_l1_loss(distance / 0.03, torch.zeros_like(distance), reduction="none") * near
     ).sum()
-    seen = torch.exp(-((distance.detach() / 0.06) ** 2)) * found
     ratio = painted.visibility.shape[-1] // labels.shape[-1]
-    visible = F.avg_pool2d(painted.visibility, ratio)[:, 0].clamp(1e-4, 1 - 1e-4)
-    judged = known & (~found | (distance < 0.04) | (distance > 0.1))
+    visible = F.avg_pool2d(painted.visibility, ratio)[:, 0].clamp(max=1 - 1e-4)
+    hidden = known & (part == geo.HEAD) & found & (distance.detach() > 0.1)
     if shown is not None:
-        judged = judged & (shown > 0)[:, None, None]
-    bce = F.binary_cross_entropy(visible, seen, reduction="none") * judged
+        hidden = hidden & (shown > 0)[:, None, None]
+    copied = -(torch.log1p(-visible) * hidden).sum()
     return {
         "surface": flow / near.sum().clamp_min(1),
-        "visible": bce.sum() / judged.sum().clamp_min(1),
+        "hidden": copied / hidden.sum().clamp_min(1),
     }
 
 
@@ -232,8 +246,8 @@ def smoothness(flow: Tensor) -> Tensor:
 class PatchDiscriminator(nn.Module):
     """Conditional 70x70 PatchGAN of pix2pix with spectral normalisation.
 
-    Sees the picture together with the pose's part masks, so that the right look in the wrong pose
-    is recognised as false.
+    Sees the picture together with the pose's part masks and, coarsely, what the photo shows of each
+    place, so that the right look in the wrong pose, or another person's, is recognised as false.
     """
 
     def __init__(self, channels: int = 32) -> None:
@@ -241,7 +255,7 @@ class PatchDiscriminator(nn.Module):
         c = channels
         self.layers = nn.ModuleList(
             [
-                spectral_norm(nn.Conv2d(3 + PART_COUNT, c, 4, 2, 1)),
+                spectral_norm(nn.Conv2d(3 + PART_COUNT + 4, c, 4, 2, 1)),
                 spectral_norm(nn.Conv2d(c, 2 * c, 4, 2, 1)),
                 spectral_norm(nn.Conv2d(2 * c, 4 * c, 4, 2, 1)),
                 spectral_norm(nn.Conv2d(4 * c, 4 * c, 3, 1, 1)),
@@ -249,9 +263,9 @@ class PatchDiscriminator(nn.Module):
         )
         self.judge = spectral_norm(nn.Conv2d(4 * c, 1, 3, 1, 1))
 
-    def forward(self, images: Tensor, parts: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """(B, 3, H, W) and (B, P, H, W) -> score map and the features before it."""
-        x, found = torch.cat([images, parts], 1), []
+    def forward(self, images: Tensor, condition: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """(B, 3, H, W) and (B, P + 4, H, W) -> score map and the features before it."""
+        x, found = torch.cat([images, condition], 1), []
         for layer in self.layers:
             x = F.leaky_relu(layer(x), 0.2)
             found.append(x)

@@ -2,10 +2,11 @@
 
 Photos: find the person, cut the network's window round them, keep the mask and the skeleton; cut
 closer framings (knee-up, half body, bust) as entries of their own, so that the network learns that
-legs may lie outside the picture. Renders: take their exact keypoints, masks, part maps and surface
-coordinates. Photos without a usable person are left out and listed with the reason.
+legs may lie outside the picture. Renders: take their exact masks, part maps and surface
+coordinates, but the skeletons that MediaPipe finds in them, as in photos. Photos without a usable
+person are left out and listed with the reason.
 
-Needs MediaPipe for photos; training from the prepared set does not.
+Needs MediaPipe; training from the prepared set does not.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import multiprocessing
 import os
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -29,11 +30,11 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from pose import NoPersonFound, Pose
+from pose import NoPersonFound
 from pose.complete import complete
 from pose.retarget import body_scale
 from vunet.dataset import CONTROL_SIZE, NOT_SKIRT, SIZE, UNKNOWN, DatasetWriter
-from vunet.framing import SEEN, Window, person_box, window_round
+from vunet.framing import SEEN, Window, doubt_outside, person_box, points_of, window_round
 from vunet.holdout import (
     is_validation_avatar,
     is_validation_exercise,
@@ -48,6 +49,9 @@ GROUPS = ("none", "folder", "all")
 HOLDOUTS = ("none", "photo", "exercise", "only-photo", "only-exercise")
 MINIMUM_PERSON_PX = 96
 """A person shorter than this in the photo is left out: there is nothing to learn from."""
+DETECTED_WITHIN = 0.2
+"""A skeleton found in a render counts if half of its joints lie within so many body scales of the
+exact ones; else the exact ones stand in."""
 
 # names of Clothing Co-Parsing labels, by what they tell the network
 SKIRT_LABELS = frozenset({"dress", "skirt", "coat", "cape"})
@@ -120,17 +124,6 @@ def _start_worker() -> None:
     _estimator = PoseEstimator()
 
 
-def body27(pose: Pose) -> np.ndarray:
-    """(27, 3) x, y, confidence of a pose; at most 0.1 sure outside the picture."""
-    body, _ = complete(pose)
-    points = np.concatenate([body.keypoints, body.confidence[:, None]], axis=1)
-    if pose.size is not None:
-        height, width = pose.size
-        outside = (points[:, :2] < 0).any(1) | (points[:, 0] > width) | (points[:, 1] > height)
-        points[outside, 2] = np.minimum(points[outside, 2], 0.1)
-    return points
-
-
 def _entry(
     name: str,
     group: str,
@@ -144,15 +137,12 @@ def _entry(
 ) -> Entry:
     """Cut one window; `limit` = (height, width) beyond which the photo is treated as cut off."""
     crop, cut_mask = window.cut(image), window.cut(mask)
-    moved = points.copy()
-    moved[:, :2] = points[:, :2] @ window.matrix[:, :2].T + window.matrix[:, 2]
     x0, y0, x1, y1 = window.valid((round(limit[0]), round(limit[1])))
     cut_mask[: int(np.ceil(y0))] = 0
     cut_mask[int(y1) :] = 0
     cut_mask[:, : int(np.ceil(x0))] = 0
     cut_mask[:, int(x1) :] = 0
-    outside = (moved[:, 0] < x0) | (moved[:, 0] > x1) | (moved[:, 1] < y0) | (moved[:, 1] > y1)
-    moved[outside, 2] = np.minimum(moved[outside, 2], 0.1)
+    moved = doubt_outside(window.moved(points), (x0, y0, x1, y1))
     entry = {
         "images": crop,
         "masks": np.rint(cut_mask * 255).astype(np.uint8),
@@ -202,7 +192,8 @@ def _prepare_photo(
     except (ImageError, NoPersonFound) as error:
         text = str(error)
         return name, "no person found" if isinstance(error, NoPersonFound) else text, []
-    points, mask = body27(detection.pose), detection.mask
+    whole, _ = complete(detection.pose)
+    points, mask = points_of(whole, image.shape[:2]), detection.mask
     visible = points[:, 2] > SEEN
     scale = body_scale(detection.pose)
     if visible[:17].sum() < 8 or visible[[5, 6, 11, 12]].sum() < 2:
@@ -330,30 +321,9 @@ def prepare_photos(
         "labels": options.labels is not None,
         "seed": options.seed,
     }
-    if importlib.util.find_spec("mediapipe") is None:
-        raise PrepareError("preparing photos needs mediapipe; install vunet with its dependencies")
-    pool = ProcessPoolExecutor(
-        max(1, workers), multiprocessing.get_context("spawn"), initializer=_start_worker
-    )
     with DatasetWriter(out, "photos", settings) as writer:
-        try:
-            results = pool.map(partial(_prepare_photo, options=options), items, chunksize=4)
-            for name, reason, entries in tqdm(
-                results, total=len(items), desc="prepare", unit="photo", disable=quiet
-            ):
-                if reason:
-                    report.skipped.append((name, reason))
-                else:
-                    report.photos += 1
-                for row, entry in entries:
-                    writer.add(row, entry)
-        except BrokenProcessPool as error:
-            raise PrepareError(
-                f"{folder}: a worker died, perhaps for want of memory; try again with --workers 1"
-            ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
-        report.entries = writer.count
+        work = partial(_prepare_photo, options=options)
+        _fill(writer, work, items, report, folder, workers, "photo", quiet)
     _write_skipped(out, report)
     if not report.entries:
         raise PrepareError(
@@ -362,8 +332,116 @@ def prepare_photos(
     return report
 
 
+def _fill(
+    writer: DatasetWriter,
+    work: Callable[[Any], tuple[str, str, list[Entry]]],
+    items: Sequence[Any],
+    report: PrepareReport,
+    folder: Path,
+    workers: int,
+    unit: str,
+    quiet: bool,
+) -> None:
+    """Let worker processes make the entries of all items; write them in the items' order.
+
+    Raises:
+        PrepareError: If MediaPipe is absent or a worker died.
+    """
+    if importlib.util.find_spec("mediapipe") is None:
+        raise PrepareError(
+            "preparing pictures needs mediapipe; install vunet with its dependencies"
+        )
+    pool = ProcessPoolExecutor(
+        max(1, workers), multiprocessing.get_context("spawn"), initializer=_start_worker
+    )
+    try:
+        results = pool.map(work, items, chunksize=4)
+        for name, reason, entries in tqdm(
+            results, total=len(items), desc="prepare", unit=unit, disable=quiet
+        ):
+            if reason:
+                report.skipped.append((name, reason))
+            else:
+                report.photos += 1
+            for row, entry in entries:
+                writer.add(row, entry)
+    except BrokenProcessPool as error:
+        raise PrepareError(
+            f"{folder}: a worker died, perhaps for want of memory; try again with --workers 1"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+    report.entries = writer.count
+
+
+def _prepare_render(row: dict[str, Any], folder: Path) -> tuple[str, str, list[Entry]]:
+    """Worker: a row of index.jsonl -> (name, reason or "", entries)."""
+    step = SIZE[0] // CONTROL_SIZE[0]
+    name = _render_name(row)
+    try:
+        image = read_image(folder / row["files"]["rgb"])
+    except ImageError:
+        return name, "a file of the render is missing", []
+    mask = cv2.imread(str(folder / row["files"]["mask"]), cv2.IMREAD_GRAYSCALE)
+    part = cv2.imread(str(folder / row["files"]["part"]), cv2.IMREAD_GRAYSCALE)
+    surface = cv2.imread(str(folder / row["files"]["surface"]), cv2.IMREAD_UNCHANGED)
+    if mask is None or part is None or surface is None:
+        return name, "a file of the render is missing", []
+    exact = np.array(row["keypoints"], np.float32)
+    exact[:, 2] = np.array([0.1, 0.5, 1.0], np.float32)[exact[:, 2].astype(int)]
+    points = _detected_points(image, exact)
+    low, high = np.array(row["canonical_box"], np.float64)
+    coarse = surface[step // 2 :: step, step // 2 :: step, 2::-1]  # stored as z, y, x
+    metres = low + coarse / 65535.0 * (high - low)
+    entry = {
+        "images": image,
+        "masks": mask,
+        "keypoints": exact if points is None else points,
+        "valid": np.array([0, 0, SIZE[1], SIZE[0]]),
+        "parts": _RENDER_PARTS[part[step // 2 :: step, step // 2 :: step].astype(np.uint8)],
+        "surface": np.rint(metres * 1000).clip(-32000, 32000),
+    }
+    info = {
+        "name": name,
+        "group": f"{folder.name}/{row['seed']}/{row['person']}",
+        "framing": row["framing"],
+        "yaw": row["yaw"],
+        "pose": row["pose"],
+        "detected": points is not None,
+    }
+    return name, "", [(info, entry)]
+
+
+def _render_name(row: dict[str, Any]) -> str:
+    return f"{row['person']:06d}/{row['view']:02d}"
+
+
+def _detected_points(image: np.ndarray, exact: np.ndarray) -> np.ndarray | None:
+    """(27, 3) the skeleton that MediaPipe finds in a render; None if it misses the person.
+
+    Photos have no other skeletons, and MediaPipe's differ from exact ones just where it matters
+    most: it puts the ears of a head closer together and is sure of a nose that faces away.
+    """
+    people = _estimator.find(image, max_people=1)
+    if not people:
+        return None
+    whole, _ = complete(people[0].pose)
+    points = points_of(whole, image.shape[:2])
+    inside = exact[:17, 2] > 0.1
+    if inside.sum() < 4:
+        return None
+    off = np.linalg.norm(points[:17, :2] - exact[:17, :2], axis=1)[inside]
+    return points if np.median(off) < DETECTED_WITHIN * body_scale(whole) else None
+
+
 def prepare_renders(
-    folder: Path, out: Path, *, holdout: bool = True, limit: int = 0, quiet: bool = False
+    folder: Path,
+    out: Path,
+    *,
+    holdout: bool = True,
+    limit: int = 0,
+    workers: int = 2,
+    quiet: bool = False,
 ) -> PrepareReport:
     """Make a training set from a set of rendered people (256x192, see `tools/render_people`).
 
@@ -372,6 +450,7 @@ def prepare_renders(
         out: Folder for the set.
         holdout: Leave out the avatars that validation uses.
         limit: Stop after so many renders; 0 takes all.
+        workers: Processes.
         quiet: No progress bar.
 
     Raises:
@@ -387,44 +466,17 @@ def prepare_renders(
     if (rows[0]["height"], rows[0]["width"]) != SIZE:
         raise PrepareError(f"{folder}: renders must be {SIZE[0]}x{SIZE[1]}; render with that size")
     report = PrepareReport()
-    step = SIZE[0] // CONTROL_SIZE[0]
+    items = []
+    for row in rows[: limit or None]:
+        character = row["character"]
+        avatar = str(character.get("avatar", ""))
+        if holdout and character["source"] == "valid" and is_validation_avatar(avatar):
+            report.skipped.append((_render_name(row), "kept for validation"))
+        else:
+            items.append(row)
     with DatasetWriter(out, "rendered", {"holdout": holdout}) as writer:
-        for row in tqdm(rows[: limit or None], desc="prepare", unit="render", disable=quiet):
-            character = row["character"]
-            avatar = str(character.get("avatar", ""))
-            name = f"{row['person']:06d}/{row['view']:02d}"
-            if holdout and character["source"] == "valid" and is_validation_avatar(avatar):
-                report.skipped.append((name, "kept for validation"))
-                continue
-            try:
-                image = read_image(folder / row["files"]["rgb"])
-            except ImageError:
-                report.skipped.append((name, "a file of the render is missing"))
-                continue
-            mask = cv2.imread(str(folder / row["files"]["mask"]), cv2.IMREAD_GRAYSCALE)
-            part = cv2.imread(str(folder / row["files"]["part"]), cv2.IMREAD_GRAYSCALE)
-            surface = cv2.imread(str(folder / row["files"]["surface"]), cv2.IMREAD_UNCHANGED)
-            if mask is None or part is None or surface is None:
-                report.skipped.append((name, "a file of the render is missing"))
-                continue
-            points = np.array(row["keypoints"], np.float32)
-            points[:, 2] = np.array([0.1, 0.5, 1.0], np.float32)[points[:, 2].astype(int)]
-            low, high = np.array(row["canonical_box"], np.float64)
-            coarse = surface[step // 2 :: step, step // 2 :: step, 2::-1]  # stored as z, y, x
-            metres = low + coarse / 65535.0 * (high - low)
-            entry = {
-                "images": image,
-                "masks": mask,
-                "keypoints": points,
-                "valid": np.array([0, 0, SIZE[1], SIZE[0]]),
-                "parts": _RENDER_PARTS[part[step // 2 :: step, step // 2 :: step].astype(np.uint8)],
-                "surface": np.rint(metres * 1000).clip(-32000, 32000),
-            }
-            group = f"{folder.name}/{row['seed']}/{row['person']}"
-            info = {"yaw": row["yaw"], "pose": row["pose"]}
-            writer.add({"name": name, "group": group, "framing": row["framing"], **info}, entry)
-            report.photos += 1
-        report.entries = writer.count
+        work = partial(_prepare_render, folder=folder)
+        _fill(writer, work, items, report, folder, workers, "render", quiet)
     _write_skipped(out, report)
     return report
 

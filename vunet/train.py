@@ -96,6 +96,14 @@ def step_noise(batch: Batch, step: int, rank: int, config: TrainConfig) -> tuple
     return noise.to(device), keep.to(device)
 
 
+def step_window(step: int, config: TrainConfig) -> tuple[int, int, int, int]:
+    """y, x, height, width of the part of the pictures that a step compares closely."""
+    height, width = config.model.size
+    h, w = 5 * height // 8, 2 * width // 3
+    g = np.random.default_rng((config.seed, step))
+    return int(g.integers(height - h + 1)), int(g.integers(width - w + 1)), h, w
+
+
 def batch_losses(
     painted: Painted,
     batch: Batch,
@@ -128,13 +136,12 @@ def batch_losses(
     inside = target.masks * target.valid
     parts["generated"] = ((painted.generated - target.images).abs() * inside).mean() * 1.5
     if features is not None:
-        seen = result * target.valid
-        h, w = 5 * size[0] // 8, 2 * size[1] // 3
-        g = np.random.default_rng((config.seed, step))
-        window = (int(g.integers(size[0] - h + 1)), int(g.integers(size[1] - w + 1)), h, w)
+        seen, shown_truth = result * target.valid, truth * target.valid
         parts["perceptual"] = config.perceptual_weight * losses.perceptual(
-            features, seen, truth * target.valid, amp, window
+            features, seen, shown_truth, amp, step_window(step, config)
         )
+        heads = [losses.head_boxes(x, target.joints) for x in (seen, shown_truth)]
+        parts["head"] = config.head_weight * losses.perceptual(features, *heads, amp)
     parts["tint"] = losses.tint_loss(painted, target.images, target.joints, inside)
     if painted.posterior is not None and painted.prior is not None:
         kl = losses.divergence(painted.posterior, painted.prior, config.free_nats)
@@ -170,7 +177,7 @@ def batch_losses(
                 shown,
             )
             parts["surface"] = surface["surface"] * 0.15
-            parts["visible"] = surface["visible"] * config.visible_weight
+            parts["hidden"] = surface["hidden"] * config.hidden_weight
     return parts
 
 
@@ -317,7 +324,7 @@ def train(config: TrainConfig, datasets: list[Dataset], plan: TrainPlan) -> dict
             )
             parts = batch_losses(painted, batch, features, config, step, amp, keep)
             if rival is not None and step >= config.adversarial_start:
-                parts.update(rival.play(painted, batch, amp))
+                parts.update(rival.play(painted, batch, step, amp))
             total = torch.stack([p.float() for p in parts.values()]).sum()
             optimiser.zero_grad(set_to_none=True)
             accelerator.backward(total)
@@ -458,21 +465,33 @@ class _Rival:
         self.optimiser = torch.optim.Adam(self.net.parameters(), lr=4e-4, betas=(0.5, 0.99))
         self.config = config
 
-    def play(self, painted: Painted, batch: Batch, amp: bool) -> dict[str, Tensor]:
+    def play(self, painted: Painted, batch: Batch, step: int, amp: bool) -> dict[str, Tensor]:
         """Train the discriminator on a batch; return the generator's side of the game."""
-        from vunet import geometry as geo
-
         target, net = batch.target, self.net
+        y, x, h, w = step_window(step, self.config)
+
+        def cut(pictures: Tensor) -> Tensor:
+            return pictures[:, :, y : y + h, x : x + w]
+
+        result = cut(painted.image * torch.sigmoid(painted.alpha_logits) * target.valid)
+        truth = cut(target.images * target.masks * target.valid)
         size = self.config.model.size
         with torch.no_grad():
-            caps = geo.capsules(target.joints, size, size)
-        result = painted.image * torch.sigmoid(painted.alpha_logits) * target.valid
-        truth = target.images * target.masks * target.valid
+            known = [capsules(target.joints, size, size)]
+            if painted.warped is None:
+                known.append(torch.zeros_like(known[0][:, :4]))
+            else:  # as fine as colour and stripes, too coarse to tell a copied pixel by
+                carried = painted.warped
+                look = F.avg_pool2d(
+                    torch.cat([carried.colour * carried.cover, carried.cover], 1), 8
+                )
+                known.append(F.interpolate(look, size=size, mode="bilinear"))
+            caps = cut(torch.cat(known, 1))
         net.requires_grad_(True)
         with autocast(truth.device, amp):
             false, _ = net(result.detach(), caps)
             true, true_features = net(truth, caps)
-            other, _ = net(truth, caps.roll(1, 0))  # a true picture of another pose is false, too
+            other, _ = net(truth, caps.roll(1, 0))  # a true picture of somebody else is false, too
         loss = F.relu(1 - true.float()).mean()
         loss = loss + 0.5 * (F.relu(1 + false.float()).mean() + F.relu(1 + other.float()).mean())
         self.optimiser.zero_grad(set_to_none=True)

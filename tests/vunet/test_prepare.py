@@ -14,9 +14,12 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from pose.complete import complete
+from pose.estimator import PoseEstimator
 from vunet.dataset import ARRAYS, SIZE, Dataset, open_dataset
 from vunet.framing import Window
 from vunet.holdout import is_validation_photo
+from vunet.images import read_image
 from vunet.prepare import (
     PrepareError,
     PrepareOptions,
@@ -201,7 +204,9 @@ def test_holdout_splits_by_name_alone(tmp_path: Path) -> None:
 # -- renders ---------------------------------------------------------------------------------
 
 
-def write_render(folder: Path, seed: int) -> None:
+def write_render(
+    folder: Path, seed: int, rgb: np.ndarray | None = None, points: np.ndarray | None = None
+) -> None:
     """One 256x192 render as the renderer writes it: loose files and a line of the index."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
@@ -213,7 +218,9 @@ def write_render(folder: Path, seed: int) -> None:
     for channel, values in enumerate((yy * 0, yy * 256, xx * 256)):  # stored as z, y, x
         surface[..., channel] = values
     files = {n: f"{seed}_{n}.png" for n in ("rgb", "mask", "part", "surface")}
-    cv2.imwrite(str(folder / files["rgb"]), rng.integers(0, 256, (*SIZE, 3), np.uint8))
+    if rgb is None:
+        rgb = rng.integers(0, 256, (*SIZE, 3), np.uint8)
+    cv2.imwrite(str(folder / files["rgb"]), rgb[..., ::-1])
     cv2.imwrite(str(folder / files["mask"]), np.where(part > 0, 255, 0).astype(np.uint8))
     cv2.imwrite(str(folder / files["part"]), part)
     cv2.imwrite(str(folder / files["surface"]), surface)
@@ -227,7 +234,9 @@ def write_render(folder: Path, seed: int) -> None:
         "height": SIZE[0],
         "width": SIZE[1],
         "character": {"source": "makehuman", "avatar": ""},
-        "keypoints": [[10.5 + i, 20.25, i % 3] for i in range(27)],
+        "keypoints": [[10.5 + i, 20.25, i % 3] for i in range(27)]
+        if points is None
+        else points.tolist(),
         "canonical_box": [[0.0, 0.0, 0.0], [1.0, 2.0, 4.0]],
         "files": files,
     }
@@ -252,6 +261,26 @@ def test_renders_keep_their_exact_labels(tmp_path: Path) -> None:
     assert x == pytest.approx(82 / 256 * 1000, abs=3)
     assert y == pytest.approx(122 / 256 * 2000, abs=6)
     assert z == 0
+
+
+def test_renders_get_the_skeletons_that_photos_would_get(tmp_path: Path) -> None:
+    """MediaPipe's, unless it looks at something else than the person."""
+    whole = read_image(WHOLE)
+    picture = cv2.resize(whole, (SIZE[1], SIZE[0]), interpolation=cv2.INTER_AREA)
+    pose, _ = complete(PoseEstimator().find_one(whole, "whole").pose)
+    scale = np.array([SIZE[1] / whole.shape[1], SIZE[0] / whole.shape[0]])
+    exact = np.column_stack([pose.keypoints * scale, np.full(27, 2.0)])
+    write_render(tmp_path / "renders", 0, picture, exact)
+    aside = exact + np.array([60, 0, 0])
+    write_render(tmp_path / "renders", 1, picture, aside)
+    prepare_renders(tmp_path / "renders", tmp_path / "out", quiet=True, workers=1)
+    data = open_dataset(tmp_path / "out")
+    assert [row["detected"] for row in data.index] == [True, False]
+    found, fallback = data.arrays["keypoints"]
+    np.testing.assert_allclose(fallback[:, :2], aside[:, :2], atol=1e-3)
+    off = np.linalg.norm(found[:17, :2] - exact[:17, :2], axis=1)
+    assert 0 < np.median(off) < 4  # found anew in the small picture, not copied
+    assert not np.isin(found[:, 2], [0.1, 0.5, 1.0]).all()
 
 
 @pytest.mark.parametrize("damage", ["nothing", "text", "size", "keys"])
