@@ -18,7 +18,7 @@ from pose.complete import complete
 from pose.formats import dump_poses
 from pose.retarget import retarget as with_limbs_of
 from pose.types import choose_person
-from vunet.background import cover_background, fill_background, plain_background
+from vunet.background import GROWTH, cover_background, fill_background, plain_background
 from vunet.checkpoint import load_reposer
 from vunet.images import is_file, read_image, shown, write_png
 from vunet.model import PART_COUNT
@@ -184,6 +184,8 @@ class Engine:
         with self._lock:
             layer = draw_subject(self.model, subject, target, canvas, amp=self.amp)
         behind = self._background(background, frame, subject, resolved, canvas)
+        if frame == "appearance" and background == "source":
+            layer, behind = _with_unmoved(layer, behind, subject)
         return self._finish(layer, behind, target, warnings, seed, background == "transparent")
 
     def sample(
@@ -353,6 +355,49 @@ def _fitted(image: np.ndarray, canvas: tuple[int, int]) -> np.ndarray:
     large = cv2.resize(image, wh, interpolation=interpolation)
     y, x = (wh[1] - height) // 2, (wh[0] - width) // 2
     return large[y : y + height, x : x + width]
+
+
+def _with_unmoved(layer: Layer, behind: np.ndarray, subject: Subject) -> tuple[Layer, np.ndarray]:
+    """Where the person has not moved, the photo stays as it is, and the ground round it, too.
+
+    Args:
+        layer: The person on the photo's own frame.
+        behind: (H, W, 3) uint8 what stands behind the person there.
+        subject: Who, in which photo.
+
+    Returns:
+        The layer and the ground with the photo's own pixels there.
+    """
+    if layer.unmoved.max() < 0.5:
+        return layer, behind
+    canvas = layer.alpha.shape
+    photo, mask = _fitted(subject.image, canvas), _fitted(subject.mask, canvas)
+    reach = 2 * round(2 * GROWTH * max(canvas)) + 1
+    unmoved = layer.unmoved.copy()
+    # what hangs together with the place that a part has left has left with it
+    bare = ((mask > 0.3) & (layer.alpha < 0.5)).astype(np.uint8)
+    count, pieces = cv2.connectedComponents(bare)
+    pixels = np.bincount(pieces.ravel(), minlength=count)
+    vacated = np.bincount(pieces.ravel(), weights=(unmoved < 0.5).ravel(), minlength=count)
+    left = vacated > 0.1 * pixels
+    left[0] = False
+    edge = 2 * round(GROWTH * max(canvas) / 2) + 1
+    gone = cv2.dilate(left[pieces].astype(np.uint8), np.ones((edge, edge), np.uint8))
+    unmoved[(gone > 0) & (layer.alpha < 0.5)] = 0
+    near = cv2.dilate(unmoved, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    # round it: not where the old person stood or the new one stands otherwise
+    gone = np.maximum(mask > 0.1, layer.alpha > 0.1) * (1 - unmoved)
+    gone = cv2.dilate(gone.astype(np.float32), np.ones((3, 3), np.uint8))
+    kept = np.where(gone > unmoved, unmoved, np.maximum(unmoved, near * (1 - gone)))
+    kept = cv2.GaussianBlur(kept, (0, 0), 1.0)
+    k = kept[..., None]
+    layer = Layer(
+        colour=layer.colour + k * (photo - layer.colour),
+        alpha=layer.alpha + kept * (mask - layer.alpha),
+        invented=layer.invented * (1 - kept),
+        unmoved=layer.unmoved,
+    )
+    return layer, np.rint(behind + k * (photo.astype(np.float32) - behind)).astype(np.uint8)
 
 
 def _not_shown(subject: Pose, target: Pose) -> list[str]:

@@ -60,6 +60,29 @@ PAINT_ORDER = (12, 13, 10, 11, 8, 9, 14, 1, 0, 2, 3, 4, 5, 6, 7)
 """Far to near for a person seen from the front, where nothing else is known."""
 
 
+STILL_WITHIN = 0.03
+"""Joints this far off, in body scales, make it doubtful that a part is shown as the photo shows it:
+about the detector's own unrest between two photos of one pose."""
+_STILL_JOINTS = (
+    (0, 1, 2, 3, 4, 5, 6),
+    (5, 6, 11, 12),
+    (5, 6, 7, 9, 11),
+    (5, 6, 8, 10, 12),
+    (5, 7, 9, 19),
+    (6, 8, 10, 20),
+    (7, 9, 19),
+    (8, 10, 20),
+    (11, 12, 13, 15),
+    (11, 12, 14, 16),
+    (11, 13, 15, 17),
+    (12, 14, 16, 18),
+    (13, 15, 17),
+    (14, 16, 18),
+    (11, 12, 13, 14, 15, 16),
+)
+"""Joints that must stay in place beside each part for it to look as before."""
+
+
 class PartTransforms(NamedTuple):
     """Affine maps from target pixels to source pixels, source = matrix @ target + offset."""
 
@@ -183,6 +206,37 @@ def part_transforms(target: Tensor, source: Tensor) -> PartTransforms:
     matrices.append(skirt_matrix)
     offsets.append(skirt_offset)
     return PartTransforms(torch.stack(matrices, 1), torch.stack(offsets, 1), ratio)
+
+
+def stillness(transforms: PartTransforms, target: Tensor, source: Tensor) -> Tensor:
+    """(B, P) how surely each part is seen just as in the photo, wherever it is seen.
+
+    It may be moved, scaled and turned in the picture's plane, but neither bent nor turned to
+    another side: its map neither stretches nor shears, and takes the joints round it where they are
+    in the photo.
+
+    Args:
+        transforms: Of the same joints.
+        target: (B, 21, 3) joints of the pose to take.
+        source: (B, 21, 3) joints of the person in the photo.
+    """
+    t, s = target[..., :2].float(), source[..., :2].float()
+    matrix, ratio = transforms.matrix, transforms.scale
+    scale = body_scale(source)
+    placed = torch.einsum("bpij,bkj->bpki", matrix, t) + transforms.offset[:, :, None]
+    off = (placed - s[:, None]).norm(dim=-1) / scale[:, None, None]  # (B, P, J)
+    near = torch.zeros(len(PARTS), JOINTS, dtype=torch.bool, device=t.device)
+    for part, joints in enumerate(_STILL_JOINTS):
+        near[part, list(joints)] = True
+    off = (off * near).amax(-1)
+    # nearest similarity [[a, -b], [b, a]]; what is left is stretch and shear
+    a = (matrix[..., 0, 0] + matrix[..., 1, 1]) / 2
+    b = (matrix[..., 1, 0] - matrix[..., 0, 1]) / 2
+    c = (matrix[..., 0, 0] - matrix[..., 1, 1]) / 2
+    d = (matrix[..., 1, 0] + matrix[..., 0, 1]) / 2
+    size = (a * a + b * b).sqrt()
+    shear = ((c * c + d * d).sqrt() + (size - ratio[:, None]).abs()) / ratio[:, None]
+    return torch.exp(-((off.square() + (0.5 * shear).square()) / STILL_WITHIN**2))
 
 
 def _bone_basis(along: Tensor) -> Tensor:

@@ -78,6 +78,15 @@ class Warped:
     source_logits: Tensor
     """(B, P + 1, h, w) parts of the photo; the last is background."""
     transforms: geo.PartTransforms
+    still: Tensor
+    """(B, P) how surely each part looks just as in the photo, see `geometry.stillness`."""
+    vacated: Tensor
+    """(B, 1, h, w) where in the photo parts lay that look otherwise now."""
+
+    @property
+    def kept(self) -> Tensor:
+        """(B, 1, H/2, W/2) how surely a pixel looks just as the photo shows it."""
+        return (self.weights * self.still[:, :, None, None]).sum(1, keepdim=True)
 
 
 @dataclass
@@ -283,6 +292,7 @@ class Reposer(nn.Module):
         quarter = F.avg_pool2d(layers, 4)
         with torch.no_grad():
             transforms = geo.part_transforms(target, source)
+            still = geo.stillness(transforms, target, source)
             source_caps = geo.capsules(source, self.quarter_size, self.full_size, 1.15)
             source_heat = geo.heatmaps(source, self.quarter_size, self.full_size)
             target_caps = geo.capsules(target, self.quarter_size, self.full_size)
@@ -337,7 +347,8 @@ class Reposer(nn.Module):
         y = y.float()
         part_logits = y[:, : P + 1] * 2 + likely * self.prior_strength
         flow = torch.tanh(y[:, P + 1 :] * 0.25).view(B, P, 2, *self.quarter_size)
-        flow = flow * self.config.flow_limit
+        # what has not moved needs no correction
+        flow = flow * (self.config.flow_limit * (1 - still))[:, :, None, None, None]
 
         def enlarge(x: Tensor, size: tuple[int, int]) -> Tensor:
             return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
@@ -349,6 +360,9 @@ class Reposer(nn.Module):
         shares = enlarge(part_logits, self.half_size).softmax(1)[:, :P]
         weights = shares * enlarge(taken[:, :, 3], self.half_size)
         colour, cover = self._sample_full(layers, transforms, flow, weights)
+        with torch.no_grad():  # the labels' and, where those are wrong, the pose's opinion
+            lay = torch.maximum(source_parts, source_caps * mask) * (1 - still)[:, :, None, None]
+            vacated = F.max_pool2d(lay.amax(1, keepdim=True), 3, 1, 1)
         return Warped(
             colour=colour,
             cover=cover,
@@ -360,6 +374,8 @@ class Reposer(nn.Module):
             part_logits=part_logits,
             source_logits=source_logits,
             transforms=transforms,
+            still=still,
+            vacated=vacated,
         )
 
     def _sample_full(
@@ -488,7 +504,13 @@ class Reposer(nn.Module):
             visibility = torch.zeros_like(y[:, :1])
             image = generated
         else:
-            visibility = torch.sigmoid(y[:, 4:] + 1.0) * cover
+            visibility = torch.sigmoid(y[:, 4:] + 1.0)
+            if warped is not None:
+                kept = F.interpolate(
+                    warped.kept, size=self.full_size, mode="bilinear", align_corners=False
+                )
+                visibility = visibility + (1 - visibility) * kept
+            visibility = visibility * cover
             image = visibility * colour + (1 - visibility) * generated
         return Painted(image, generated, y[:, 3:4], visibility, warped, None, None, latents, tints)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from pose import Pose
@@ -24,6 +25,8 @@ _CLIP_SHARE = 0.02
 _OUTLINE = 0.55
 """Coverage at which the outline is drawn; a little inside, where colours are sure."""
 _NEGLIGIBLE = 0.02
+_UNMOVED_PX = 0.75
+"""Pixels that are moved farther on the canvas have moved."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +51,9 @@ class Layer:
     """(H, W) float32 in [0, 1]."""
     invented: np.ndarray
     """(H, W) float32 in [0, 1], share of each pixel that the network made up; 0 off the person."""
+    unmoved: np.ndarray
+    """(H, W) float32 in [0, 1], how surely a pixel shows what the photo shows in the same place of
+    its frame; all 0 where canvas and photo have different shapes."""
 
 
 def source_window(subject: Subject, size: tuple[int, int]) -> Window:
@@ -168,9 +174,10 @@ def compose_layer(
     colour = np.zeros((height, width, 3), np.float32)
     alpha = np.zeros((height, width), np.float32)
     invented = np.zeros((height, width), np.float32)
+    unmoved = np.zeros((height, width), np.float32)
     x0, y0, x1, y1 = region
     if x1 <= x0 or y1 <= y0:
-        return Layer(colour, alpha, invented)
+        return Layer(colour, alpha, invented, unmoved)
 
     def enlarge(t: Tensor, interpolation: int = cv2.INTER_CUBIC) -> np.ndarray:
         return resample(to_array(t), to_window, region, interpolation)
@@ -179,11 +186,12 @@ def compose_layer(
     cover = np.clip(enlarge(torch.sigmoid(painted.alpha_logits))[..., 0], 0, 1)
     made = np.ones_like(cover)
     if subject is not None and painted.warped is not None:
-        copied, found = _fetch(painted.warped, subject, from_window, to_window, region)
+        fetched = _fetch(painted.warped, subject, from_window, to_window, canvas, region)
         seen = np.clip(enlarge(painted.visibility)[..., 0], 0, 1)
-        seen = np.minimum(seen, np.clip(2.0 * found, 0, 1))
-        part = seen[..., None] * copied + (1 - seen[..., None]) * part
+        seen = np.minimum(seen, np.clip(2.0 * fetched.found, 0, 1))
+        part = seen[..., None] * fetched.colour + (1 - seen[..., None]) * part
         made = 1 - seen
+        unmoved[y0:y1, x0:x1] = fetched.unmoved
     part = _without_fringe(part, cover, 1 / to_window.scale)
     # enlarging softens the outline: steepen it again
     steep = float(np.clip(1 / to_window.scale, 1.0, 3.0))
@@ -194,7 +202,7 @@ def compose_layer(
     colour[inside] = np.clip(part, 0, 255)
     alpha[inside] = cover
     invented[inside] = made * cover
-    return Layer(colour, alpha, invented)
+    return Layer(colour, alpha, invented, unmoved)
 
 
 def _edge_fade(window: Window, region: tuple[int, int, int, int]) -> np.ndarray:
@@ -267,28 +275,43 @@ def resample(
     return moved if moved.ndim == 3 else moved[..., None]
 
 
+@dataclass(frozen=True, eq=False)
+class _Fetched:
+    """A photo's pixels at the pixels of a canvas's region."""
+
+    colour: np.ndarray
+    """(H', W', 3) float32 in [0, 255]."""
+    found: np.ndarray
+    """(H', W') how surely the photo shows them."""
+    unmoved: np.ndarray
+    """(H', W') how surely they look and lie as in the photo, laid over the canvas."""
+
+
 def _fetch(
     warped: Warped,
     subject: Subject,
     from_window: Window,
     to_window: Window,
+    canvas: tuple[int, int],
     region: tuple[int, int, int, int],
-) -> tuple[np.ndarray, np.ndarray]:
-    """The photo's pixels at the canvas's resolution.
-
-    Returns:
-        Colours (H', W', 3) float32 in [0, 255] and how surely the photo shows them (H', W').
-    """
+) -> _Fetched:
+    """The photo's pixels at the canvas's resolution."""
     x0, y0, x1, y1 = region
     weights = to_array(warped.weights)  # (h, w, P) at half of the network's size
+    wide = to_array(F.max_pool2d(warped.weights, 5, 1, 2))
+    vacated = to_array(warped.vacated)  # (h, w, 1) at a quarter
     flow = to_array(warped.flow.flatten(1, 2))  # (h, w, 2P) at a quarter
     matrix = warped.transforms.matrix[0].double().cpu().numpy()
     offset = warped.transforms.offset[0].double().cpu().numpy()
     photo, reduced = _photo_for(subject, from_window, to_window, float(warped.transforms.scale[0]))
     total = np.zeros((y1 - y0, x1 - x0, 4), np.float32)
+    shares, unmoved = np.zeros((2, y1 - y0, x1 - x0), np.float32)
+    still = warped.still[0].cpu().numpy()
+    to_canvas = np.array(canvas[::-1]) / np.array(photo.shape[1::-1])
+    comparable = bool(abs(to_canvas[0] / to_canvas[1] - 1) < 0.01)
     cell = 1 / (weights.shape[1] / to_window.size[1] * to_window.scale)  # canvas pixels per cell
     for p in range(weights.shape[2]):
-        strong = np.asarray(weights[..., p] > _NEGLIGIBLE)
+        strong = np.asarray(wide[..., p] > _NEGLIGIBLE)
         if not strong.any():
             continue
         rows, columns = np.flatnonzero(strong.any(1)), np.flatnonzero(strong.any(0))
@@ -323,10 +346,28 @@ def _fetch(
         u = u + shift[..., 0] * per_px[0] - np.float32(0.5)
         v = v + shift[..., 1] * per_px[1] - np.float32(0.5)
         taken = cv2.remap(photo, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        view = total[by0 - y0 : by1 - y0, bx0 - x0 : bx1 - x0]
-        view += share * taken.astype(np.float32)
-    found = total[..., 3:] / 255
-    return total[..., :3] / np.maximum(found, 1e-3), found[..., 0]
+        view = (slice(by0 - y0, by1 - y0), slice(bx0 - x0, bx1 - x0))
+        total[view] += share * taken.astype(np.float32)
+        if not comparable:
+            continue
+        around = resample(
+            np.ascontiguousarray(wide[..., p : p + 1]), to_window, box, cv2.INTER_LINEAR
+        )
+        shares[view] += around[..., 0]
+        if still[p] > _NEGLIGIBLE:
+            du = (u + np.float32(0.5)) * np.float32(to_canvas[0]) - xs
+            dv = (v + np.float32(0.5)) * np.float32(to_canvas[1]) - ys[:, None]
+            near = np.exp(-(du * du + dv * dv) / np.float32(_UNMOVED_PX**2))
+            net = vacated.shape[1] / from_window.size[1] * from_window.scale
+            x = (u + np.float32(0.5)) * np.float32(net / reduced[0])
+            y = (v + np.float32(0.5)) * np.float32(net / reduced[1])
+            x -= np.float32(from_window.left * net + 0.5)
+            y -= np.float32(from_window.top * net + 0.5)
+            stays = 1 - cv2.remap(vacated, x, y, cv2.INTER_LINEAR)
+            unmoved[view] += still[p] * around[..., 0] * near * stays
+    found = total[..., 3] / 255
+    colour = total[..., :3] / np.maximum(found, 1e-3)[..., None]
+    return _Fetched(colour, found, unmoved / np.maximum(shares, 0.05))
 
 
 def _photo_for(

@@ -14,8 +14,10 @@ import pytest
 import skimage.data
 import torch
 from PIL import Image
+from skimage.metrics import structural_similarity
 
 from pose import BODY27, NoPersonFound, Pose
+from pose.complete import complete
 from pose.estimator import PoseEstimator
 from pose.formats import dump_poses, read_poses
 from pose.presets import PRESETS
@@ -30,6 +32,7 @@ from vunet.model import Reposer
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLES = ROOT / "apps" / "examples"
 PERSON = EXAMPLES / "person_1.jpg"
+_HAND = ("wrist", "pinky", "index", "thumb")
 PRESET = "t_pose" if "t_pose" in PRESETS else min(PRESETS)
 
 
@@ -121,6 +124,41 @@ def test_frame_pose_has_the_pose_pictures_size_and_place(
     np.testing.assert_allclose(result.pose.keypoints, pose.keypoints, atol=1e-6)
     kept = engine.repose(PERSON, pose, frame="pose")
     assert body_scale(kept.pose) == pytest.approx(body_scale(pose), rel=1e-3)
+
+
+def test_own_pose_gives_the_photo_back(engine: Engine) -> None:
+    """Even an untrained network: what has not moved is not painted."""
+    photo = np.asarray(Image.open(PERSON))
+    result = engine.repose(PERSON, PERSON)
+    ys, xs = np.nonzero(result.mask > 128)
+    box = (slice(ys.min(), ys.max() + 1), slice(xs.min(), xs.max() + 1))
+    value = structural_similarity(photo[box], result.image[box], channel_axis=2)
+    assert value > 0.95
+    assert result.invented[result.mask > 250].mean() < 12
+    smaller = engine.repose(PERSON, PERSON, size=400)
+    half = cv2.resize(photo, smaller.image.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert structural_similarity(half, smaller.image, channel_axis=2) > 0.9
+
+
+def test_bent_arm_leaves_the_legs_alone_and_leaves_its_place(estimator: PoseEstimator) -> None:
+    """With the shipped weights, as in the app when somebody drags a hand."""
+    photo = np.asarray(Image.open(PERSON))
+    pose, _ = complete(estimator.find_one(photo, "photo").pose)
+    points = pose.keypoints.copy()
+    index = pose.skeleton.index
+    names = [n for n in index if n.startswith("left_") and n[5:] in _HAND]
+    elbow, wrist = pose.point("left_elbow"), pose.point("left_wrist")
+    for name in names:  # a quarter turn about the elbow, outwards
+        x, y = pose.point(name) - elbow
+        points[index[name]] = elbow + np.array([y, -x])
+    engine = Engine.load("person")
+    result = engine.repose(PERSON, dataclasses.replace(pose, keypoints=points))
+    knees = int(pose.point("left_knee")[1])
+    below = np.abs(photo[knees:].astype(int) - result.image[knees:])
+    assert np.median(below) == 0
+    assert below.mean() < 2
+    x, y = np.rint(wrist).astype(int)
+    assert result.mask[y - 3 : y + 4, x - 3 : x + 4].max() < 128
 
 
 @pytest.mark.parametrize("side", [64, 200, 700])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -367,3 +368,56 @@ def test_shifted_pose_shifts_the_person(
     error = (colour / cover.clamp_min(1e-3) - expected).abs().amax(1, keepdim=True)[cover > 0.9]
     assert len(error) > 1000
     assert float(error.max()) < 0.02
+
+
+# -- what looks as before --------------------------------------------------------------------
+
+
+def still_parts(
+    target: torch.Tensor, source: torch.Tensor
+) -> tuple[dict[str, float], geo.PartTransforms]:
+    maps = geo.part_transforms(target, source)
+    return dict(zip(geo.PARTS, geo.stillness(maps, target, source)[0].tolist(), strict=True)), maps
+
+
+@pytest.mark.parametrize("angle_deg", [0.0, 25.0])
+@pytest.mark.parametrize("scale", [1.0, 1.4])
+def test_whole_figure_moved_turned_or_scaled_looks_as_before(
+    make_person: MakePerson, joints_of: JointsOf, angle_deg: float, scale: float
+) -> None:
+    source = joints_of(make_person(3))
+    a = math.radians(angle_deg)
+    turn = scale * torch.tensor([[math.cos(a), -math.sin(a)], [math.sin(a), math.cos(a)]])
+    target = source.clone()
+    target[..., :2] = source[..., :2] @ turn.T + torch.tensor([11.0, -7.0])
+    parts, _ = still_parts(target, source)
+    assert min(parts.values()) > 0.98
+
+
+def test_raised_arm_leaves_trunk_legs_and_other_arm_as_they_are(
+    make_person: MakePerson, joints_of: JointsOf
+) -> None:
+    source = joints_of(make_person(3))
+    target = source.clone()
+    shoulder = source[0, 5, :2]
+    turn = torch.tensor([[0.0, 1.0], [-1.0, 0.0]])
+    for joint in (7, 9, 19):
+        target[0, joint, :2] = (source[0, joint, :2] - shoulder) @ turn.T + shoulder
+    parts, _ = still_parts(target, source)
+    assert parts["left_upper_arm"] < 0.05
+    others = [v for name, v in parts.items() if not name.startswith("left_")]
+    assert min(others) > 0.98
+
+
+def test_turned_and_reversed_figures_look_different(
+    make_person: MakePerson, joints_of: JointsOf
+) -> None:
+    source = joints_of(make_person(3))
+    middle = source[..., :1].mean()
+    for width in (0.6, -1.0):  # turned aside; seen from behind
+        target = source.clone()
+        target[..., 0] = middle + width * (source[..., 0] - middle)
+        parts, _ = still_parts(target, source)
+        assert parts["head"] < 0.1
+        assert parts["torso"] < 0.1
+        assert parts["skirt"] < 0.1

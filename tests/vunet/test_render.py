@@ -78,11 +78,14 @@ def fetched(
     with torch.no_grad():
         warped = model.warp(image, mask, source, target, amp=False)
     region = render.region_of(to_window, canvas)
-    colour, found = render._fetch(warped, subject, from_window, to_window, region)
+    taken = render._fetch(warped, subject, from_window, to_window, canvas, region)
     x0, y0, x1, y1 = region
     whole = np.zeros((*canvas, 3), np.float32)
     sure = np.zeros(canvas, np.float32)
-    whole[y0:y1, x0:x1], sure[y0:y1, x0:x1] = colour, found
+    whole[y0:y1, x0:x1], sure[y0:y1, x0:x1] = taken.colour, taken.found
+    # the pose is the photo's own: all of it stays as it is and where it is, at every size
+    inside = taken.found > SURE
+    assert taken.unmoved[inside].min() > (0.9 if ratio == 1 else 0.5)  # canvases are whole pixels
     return whole, sure, canvas
 
 
@@ -177,7 +180,9 @@ def test_moved_pose_moves_the_pixels(
     with torch.no_grad():
         warped = untrained.warp(photo, m, source, target, amp=False)
     x0, y0, x1, y1 = region = render.region_of(to_window, (500, 400))
-    colour, found = render._fetch(warped, subject, from_window, to_window, region)
+    taken = render._fetch(warped, subject, from_window, to_window, (500, 400), region)
+    colour, found = taken.colour, taken.found
+    assert taken.unmoved.max() < 0.01
     matrix = np.array([[1, 0, by[0]], [0, 1, by[1]]])
     expected = cv2.warpAffine(image.astype(np.float32), matrix, (400, 500))[y0:y1, x0:x1]
     where = found > SURE
