@@ -96,6 +96,8 @@ PROTOCOL = (
     "0.2 are wrong. Joints of all pictures count alike.",
     "face: SqPD of the head box (1.5 head lengths a side, about the ears) at 96 px, on plain grey "
     "as in SqPD-plain; backs of heads count too.",
+    "sharpness: mean gradient magnitude (np.gradient of the luma) 3 px and more inside the mask of "
+    "the person at 256 px height, divided by the truth's; pairs count alike.",
     "Figures are means over the pairs on which every row gave a picture; the others are counted "
     "and listed. The mean is over these pairs, not over kinds.",
     "truth: the pose photo itself; its PCKh is the ceiling that the two detectors allow. "
@@ -282,6 +284,7 @@ class Judge:
         drawn_person = metrics.grey_outside(drawn, person)
         true_person = metrics.grey_outside(true, person)
         figures["ssim"] = metrics.ssim(drawn, true)
+        figures["sharpness"] = metrics.sharpness(drawn, true, person)
         figures["ssim_person"] = metrics.ssim(drawn_person, true_person)
         pose = case.target.pose
         if self._sqpd is not None:

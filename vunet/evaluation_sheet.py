@@ -13,7 +13,7 @@ from pose.types import Pose
 from vunet.images import write_atomic
 from vunet.metrics import GREY
 
-FIGURES = ("sqpd", "sqpd_person", "sqpd_plain", "ssim", "ssim_person", "pckh", "face")
+FIGURES = ("sqpd", "sqpd_person", "sqpd_plain", "ssim", "ssim_person", "pckh", "face", "sharpness")
 """Figures of every row, in the order of every table."""
 TITLES = {
     "sqpd": "SqPD ↓",
@@ -23,6 +23,7 @@ TITLES = {
     "ssim_person": "SSIM-person ↑",
     "pckh": "PCKh@0.5 ↑",
     "face": "face ↓",
+    "sharpness": "sharpness → 1",
 }
 SHEET_PAIRS, SHEET_WORST = 24, 8
 """Pairs on a sheet, and how many of them are there for being the worst."""

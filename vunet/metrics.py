@@ -41,6 +41,10 @@ GREY: Final = 128
 """Level outside the person for the "-person" figures."""
 DILATE_SHARE: Final = 0.02
 """The person mask is dilated by this share of the cut's height (5 px at 256)."""
+INSIDE_PX: Final = 3
+"""Sharpness is taken this far inside the person's mask."""
+INSIDE_MINIMUM: Final = 200
+"""Fewer pixels than this inside a person say nothing of sharpness."""
 MASK_THRESHOLD: Final = 0.5
 PCK_SHARE: Final = 0.5
 """A joint is right when it lies within this share of the head length."""
@@ -313,6 +317,34 @@ def _dilated(person: np.ndarray, height_px: float) -> np.ndarray:
 def grey_outside(image: np.ndarray, person: np.ndarray) -> np.ndarray:
     """A copy of the (H, W, 3) picture with every pixel outside the (H, W) bool mask set to grey."""
     return np.where(person[..., None], image, np.uint8(GREY))
+
+
+def sharpness(picture: np.ndarray, truth: np.ndarray, person: np.ndarray) -> float | None:
+    """Mean gradient magnitude inside the person, as a share of the truth's.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB, cut by `crop_to_person`.
+        truth: The same of the pose photo.
+        person: (H, W) bool, the dilated mask.
+
+    Returns:
+        1 for a picture as sharp as the truth, less for a blurred one; None where too little of the
+        person is left after the outline, which would count as sharp detail, is taken off.
+    """
+    radius = max(1, round(DILATE_SHARE * len(person))) + INSIDE_PX
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    padded = np.pad(
+        person.astype(np.uint8), 1
+    )  # a person cut off by the border has an outline there
+    inside = cv2.erode(padded, disc)[1:-1, 1:-1] > 0
+    if inside.sum() < INSIDE_MINIMUM:
+        return None
+    amounts = []
+    for image in (picture, truth):
+        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        dy, dx = np.gradient(grey)
+        amounts.append(float(np.hypot(dx, dy)[inside].mean()))
+    return amounts[0] / amounts[1] if amounts[1] > 0.1 else None
 
 
 def head_length(pose: Pose) -> float:

@@ -257,6 +257,39 @@ class TestCrops:
         assert (grey[10:] == metrics.GREY).all()
 
 
+class TestSharpness:
+    @pytest.fixture
+    def person(self) -> np.ndarray:
+        yy, xx = np.mgrid[:256, :192]
+        return (xx - 96) ** 2 + (yy - 128) ** 2 < 80**2
+
+    @pytest.fixture
+    def cut(self) -> np.ndarray:
+        return np.ascontiguousarray(data.astronaut()[100:356, 150:342])
+
+    def test_equals_are_as_sharp_and_blur_takes_sharpness_away(self, cut, person):
+        assert metrics.sharpness(cut, cut, person) == 1
+        values = [
+            metrics.sharpness(cv2.GaussianBlur(cut, (0, 0), sigma), cut, person)
+            for sigma in (0.7, 1.5, 4)
+        ]
+        assert 1 > values[0] > values[1] > values[2] > 0
+        assert metrics.sharpness(cut, cv2.GaussianBlur(cut, (0, 0), 1.5), person) > 1
+
+    def test_only_the_inside_counts(self, cut, person):
+        outside = np.where(person[..., None], cut, np.uint8(128))
+        assert metrics.sharpness(outside, cut, person) == 1
+        rim = person & ~(cv2.erode(person.astype(np.uint8), np.ones((9, 9))) > 0)
+        noisy = np.where(rim[..., None], np.uint8(255) - cut, cut)
+        assert metrics.sharpness(noisy, cut, person) == 1
+
+    def test_too_little_to_judge(self, cut, person):
+        speck = np.zeros_like(person)
+        speck[100:110, 100:110] = True
+        assert metrics.sharpness(cut, cut, speck) is None
+        assert metrics.sharpness(cut, np.full_like(cut, 99), person) is None
+
+
 class TestPckh:
     def test_a_pose_is_right_everywhere_against_itself(self):
         assert pckh(standing(), standing(), 70) == (13, 13)
