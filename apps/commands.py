@@ -37,6 +37,7 @@ MaybeWhole = Annotated[int | None, arg(metavar="N", help_behavior_hint="")]
 MaybeNumber = Annotated[float | None, arg(metavar="X", help_behavior_hint="")]
 MaybeFolder = Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")]
 Pixels = Annotated[int | None, arg(metavar="PX", help_behavior_hint="")]
+Photos = Annotated[UseAppendAction[tuple[Path, ...]], arg(metavar="PHOTO")]
 Folders = Annotated[UseAppendAction[tuple[Path, ...]], arg(metavar="DATASET")]
 
 MAX_PEOPLE = 16
@@ -71,6 +72,9 @@ class Repose:
     """The pose to take."""
     out: Annotated[Path, arg(metavar="OUT")]
     """Picture to write, .png or .jpg; with --pairs the folder for pictures and report.jsonl."""
+    also: Photos = ()
+    """Further photo of the same person in the same clothes, such as one of the back; it gives what
+    the others do not show. May be given several times."""
     pairs: Annotated[Path | None, arg(metavar="PAIRS.csv", help_behavior_hint="")] = None
     """Table with the columns appearance, pose and, if wanted, out: each row is drawn."""
     frame: Literal["appearance", "pose"] = "appearance"
@@ -108,9 +112,9 @@ class Repose:
     def _run_pairs(self, pairs: Path) -> int:
         from apps.batch import REPORT, read_table, run_batch
 
-        if self.appearance is not None or self.pose is not None:
+        if self.appearance is not None or self.pose is not None or self.also:
             raise UsageError(
-                "--pairs names photos and poses itself; leave APPEARANCE and --pose out"
+                "--pairs names photos and poses itself; leave APPEARANCE, --pose and --also out"
             )
         rows = read_table(pairs)
         _check_file(self.out / REPORT)
@@ -128,6 +132,7 @@ class Repose:
         return engine.repose(
             appearance,
             pose,
+            also=self.also,
             frame=self.frame,
             background=self.background,
             retarget=self.retarget,
@@ -135,6 +140,72 @@ class Repose:
             seed=self.seed,
             size=self.size,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mix:
+    """Take the looks of body parts from different photos.
+
+    A PART is head, top, hands, bottom, shoes, or one body part such as left_forearm.
+    """
+
+    base: Annotated[Path, arg(metavar="PHOTO")]
+    """Photo of the person; what no --part names looks like this photo."""
+    part: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="PART=PHOTO")] = ()
+    """Photo from which a part's look is taken. May be given several times."""
+    strength: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="PART=0..1")] = ()
+    """How much of it, 1 by default. May be given several times."""
+    pose: Annotated[str | None, arg(metavar="POSE", help_behavior_hint="")] = None
+    """The pose to take; by default the person keeps theirs."""
+    out: Annotated[Path, arg(metavar="OUT")]
+    """Picture to write, .png or .jpg."""
+    frame: Literal["appearance", "pose"] = "appearance"
+    """Whose picture's size and place the result has; appearance is the base photo."""
+    background: Annotated[str, arg(metavar="source|pose|plain|transparent|FILE")] = "source"
+    """What is behind the person: the base photo's own background, the pose photo's, grey, nothing,
+    or a picture."""
+    retarget: bool = True
+    """Keep the person's own limb lengths."""
+    person: MaybeWhole = None
+    """Which person of the base photo, 1 being the largest, which is also the default."""
+    model: Model = "person"
+    """Weights, by name (see `vunet models`) or file."""
+    seed: Whole = 0
+    """Kept with the picture."""
+    device: Device = "auto"
+    """Where the network runs."""
+    size: Pixels = None
+    """Longer side of the result; by default that of the frame's picture."""
+
+    def run(self) -> int:
+        """Write the picture."""
+        from vunet.engine import Engine
+
+        _check_seed(self.seed)
+        _check_picture(self.out, transparent=self.background == "transparent")
+        parts: dict[str, str | Path] = dict(_assignments("--part", self.part))
+        strength = {}
+        for name, text in _assignments("--strength", self.strength).items():
+            try:
+                strength[name] = float(text)
+            except ValueError:
+                raise UsageError(f"--strength {name}={text}: give a number from 0 to 1") from None
+        result = Engine.load(self.model, device=self.device).mix(
+            self.base,
+            parts,
+            self.pose,
+            strength=strength,
+            frame=self.frame,
+            background=self.background,
+            retarget=self.retarget,
+            person=self.person,
+            seed=self.seed,
+            size=self.size,
+        )
+        result.save(self.out)
+        _note(result.warnings)
+        print(self.out)
+        return 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -575,6 +646,7 @@ else:
     Verb = (
         Annotated[Repose, subcommand("repose")]
         | Annotated[FindPose, subcommand("pose")]
+        | Annotated[Mix, subcommand("mix")]
         | Annotated[Sample, subcommand("sample")]
         | Annotated[Prepare, subcommand("prepare")]
         | Annotated[Train, subcommand("train")]
@@ -593,6 +665,19 @@ else:
 def _note(warnings: Iterable[str]) -> None:
     for text in warnings:
         print(f"note: {text}", file=sys.stderr)
+
+
+def _assignments(option: str, given: Sequence[str]) -> dict[str, str]:
+    """The values of an option NAME=VALUE that may be given several times."""
+    found: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name or not value:
+            raise UsageError(f"{option} {text}: must be of the form PART=VALUE")
+        if name in found:
+            raise UsageError(f"{option} {name}: given twice")
+        found[name] = value
+    return found
 
 
 def _check_seed(seed: int) -> None:

@@ -71,6 +71,7 @@ def run_bench(
     from vunet.images import read_image
     from vunet.poses import place_on_photo, resolve_pose
     from vunet.render import (
+        Carried,
         Subject,
         compose_layer,
         joints_in,
@@ -110,7 +111,9 @@ def run_bench(
 
     def compose() -> None:
         with torch.inference_mode():
-            compose_layer(painted, subject, *windows, canvas)
+            compose_layer(
+                painted, [Carried(subject, windows[0], painted.warped)], windows[1], canvas
+            )
 
     stages: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as folder:

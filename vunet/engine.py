@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -21,13 +23,13 @@ from pose.types import choose_person
 from vunet.background import GROWTH, cover_background, fill_background, plain_background
 from vunet.checkpoint import load_reposer
 from vunet.images import is_file, read_image, shown, write_png
+from vunet.looks import LOOKS, draw_mix, draw_subjects
 from vunet.model import PART_COUNT
 from vunet.poses import ImageLike, ResolvedPose, place_on_photo, resolve_pose
 from vunet.render import (
     Layer,
     Subject,
     draw_latents,
-    draw_subject,
     joints_in,
     points_of,
     target_window,
@@ -130,6 +132,7 @@ class Engine:
         appearance: ImageLike,
         pose: ImageLike | Pose,
         *,
+        also: Sequence[ImageLike] = (),
         frame: Frame = "appearance",
         background: str | Path = "source",
         retarget: bool = True,
@@ -142,6 +145,8 @@ class Engine:
         Args:
             appearance: Photo of somebody: path, PIL picture or (H, W, 3) uint8 RGB.
             pose: Photo, pose file, stick picture, preset name or `Pose`.
+            also: Further photos of the same person in the same clothes; each gives what the others
+                do not show, such as the back.
             frame: Whose picture the result looks like: the appearance photo's size and place, or
                 the pose's.
             background: source, pose, plain, transparent, or a picture file.
@@ -153,40 +158,94 @@ class Engine:
         Raises:
             ValueError: One sentence naming what cannot be used, why, and the way out.
         """
-        if frame not in ("appearance", "pose"):
-            raise EngineError(f"frame must be appearance or pose, got {frame!r}")
-        self._check_size(size)
-        image = self._limited(read_image(appearance))
-        name = shown(appearance) if isinstance(appearance, str | Path) else "the appearance photo"
-        resolved = resolve_pose(pose, person=None, estimator=self.estimator)
-        self._check_background(background, resolved)
-        people = self.estimator.find(image, max_people=max(3, person or 1))
-        detection = choose_person(people, person, name)
-        warnings = list(resolved.warnings)
-        if len(people) > 1 and person is None:
-            warnings.append(
-                f"{name}: {len(people)} people found; the largest was taken (choose with --person)."
-            )
-        whole, guessed = complete(detection.pose)
-        subject = Subject(image, detection.mask, whole)
-        warnings += [f"In the photo: {w[0].lower()}{w[1:]}" for w in guessed]
-        target, canvas = resolved.pose, image.shape[:2]
-        if frame == "appearance":
-            target, notes = place_on_photo(target, whole, keep_limbs=retarget, canvas=canvas)
+        subject, warnings = self._subject(appearance, person, "the appearance photo")
+        subjects = [subject]
+        for number, photo in enumerate(also, 1):
+            other, notes = self._subject(photo, None, f"further photo {number}")
+            subjects.append(other)
             warnings += notes
-        else:
-            assert target.size is not None
-            canvas = target.size
-            if retarget:
-                target = replace(with_limbs_of(target, whole), size=canvas)
-        target, canvas = _resized(target, canvas, size)
-        warnings += _not_shown(whole, target)
-        with self._lock:
-            layer = draw_subject(self.model, subject, target, canvas, amp=self.amp)
-        behind = self._background(background, frame, subject, resolved, canvas)
-        if frame == "appearance" and background == "source":
-            layer, behind = _with_unmoved(layer, behind, subject)
-        return self._finish(layer, behind, target, warnings, seed, background == "transparent")
+        return self._drawn(
+            subjects,
+            partial(draw_subjects, self.model, subjects, amp=self.amp),
+            pose,
+            warnings,
+            frame=frame,
+            background=background,
+            retarget=retarget,
+            seed=seed,
+            size=size,
+        )
+
+    def mix(
+        self,
+        base: ImageLike,
+        parts: Mapping[str, ImageLike],
+        pose: ImageLike | Pose | None = None,
+        *,
+        strength: Mapping[str, float] | None = None,
+        frame: Frame = "appearance",
+        background: str | Path = "source",
+        retarget: bool = True,
+        person: int | None = None,
+        seed: int = 0,
+        size: int | None = None,
+    ) -> Result:
+        """The person of a photo with the looks of body parts taken from other photos.
+
+        Args:
+            base: Photo of somebody, as for `repose`.
+            parts: Photos by what is taken from them: a key of `vunet.looks.LOOKS`, such as head,
+                top, bottom, shoes or hands. A part named alone goes before the group it is in.
+            pose: As for `repose`; None keeps the base's own.
+            strength: How much of each, 0 to 1; 1 where nothing is said.
+            frame: See `repose`; the appearance photo is the base.
+            background: See `repose`.
+            retarget: See `repose`.
+            person: See `repose`, of the base.
+            seed: See `repose`.
+            size: See `repose`.
+
+        Raises:
+            ValueError: One sentence naming what cannot be used, why, and the way out.
+        """
+        strength = dict(strength or {})
+        for name in (*parts, *strength):
+            if name not in LOOKS:
+                near = difflib.get_close_matches(name, LOOKS, 1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise EngineError(f"part {name!r}: give one of {', '.join(LOOKS)}{hint}")
+        if not parts:
+            raise EngineError("mix needs at least one part, such as top=PHOTO")
+        for name, value in strength.items():
+            if name not in parts:
+                raise EngineError(f"strength {name}: there is no photo for this part")
+            if not 0 <= value <= 1:
+                raise EngineError(f"strength {name} must be between 0 and 1, got {value}")
+        subject, warnings = self._subject(base, person, "the base photo")
+        subjects = [subject]
+        shares = torch.zeros(1 + len(parts), PART_COUNT)
+        shares[0] = 1
+        # larger groups first, so that single parts go before them
+        for number, (name, photo) in enumerate(
+            sorted(parts.items(), key=lambda item: -len(LOOKS[item[0]])), 1
+        ):
+            other, notes = self._subject(photo, None, f"the photo for {name}")
+            subjects.append(other)
+            warnings += notes
+            rows, amount = list(LOOKS[name]), strength.get(name, 1.0)
+            shares[:, rows] *= 1 - amount
+            shares[number, rows] += amount
+        return self._drawn(
+            subjects,
+            partial(draw_mix, self.model, subjects, shares, amp=self.amp),
+            subject.pose if pose is None else pose,
+            warnings,
+            frame=frame,
+            background=background,
+            retarget=retarget,
+            seed=seed,
+            size=size,
+        )
 
     def sample(
         self,
@@ -234,6 +293,64 @@ class Engine:
         ]
 
     # --- steps ----------------------------------------------------------------------------
+
+    def _subject(
+        self, photo: ImageLike, person: int | None, unnamed: str
+    ) -> tuple[Subject, list[str]]:
+        """The person of a photo, and what was guessed."""
+        image = self._limited(read_image(photo))
+        name = shown(photo) if isinstance(photo, str | Path) else unnamed
+        people = self.estimator.find(image, max_people=max(3, person or 1))
+        detection = choose_person(people, person, name)
+        warnings = []
+        if len(people) > 1 and person is None:
+            warnings.append(
+                f"{name}: {len(people)} people found; the largest was taken (choose with --person)."
+            )
+        whole, guessed = complete(detection.pose)
+        warnings += [f"In the photo: {w[0].lower()}{w[1:]}" for w in guessed]
+        return Subject(image, detection.mask, whole), warnings
+
+    def _drawn(
+        self,
+        subjects: Sequence[Subject],
+        draw: Callable[[Pose, tuple[int, int]], Layer],
+        pose: ImageLike | Pose,
+        notes: Sequence[str],
+        *,
+        frame: Frame,
+        background: str | Path,
+        retarget: bool,
+        seed: int,
+        size: int | None,
+    ) -> Result:
+        """Place a pose, draw in it the person whose base photo is the first subject, and finish."""
+        if frame not in ("appearance", "pose"):
+            raise EngineError(f"frame must be appearance or pose, got {frame!r}")
+        self._check_size(size)
+        subject = subjects[0]
+        resolved = resolve_pose(pose, person=None, estimator=self.estimator)
+        self._check_background(background, resolved)
+        warnings = [*resolved.warnings, *notes]
+        target, canvas = resolved.pose, subject.image.shape[:2]
+        if frame == "appearance":
+            target, placed = place_on_photo(
+                target, subject.pose, keep_limbs=retarget, canvas=canvas
+            )
+            warnings += placed
+        else:
+            assert target.size is not None
+            canvas = target.size
+            if retarget:
+                target = replace(with_limbs_of(target, subject.pose), size=canvas)
+        target, canvas = _resized(target, canvas, size)
+        warnings += _not_shown([s.pose for s in subjects], target)
+        with self._lock:
+            layer = draw(target, canvas)
+        behind = self._background(background, frame, subject, resolved, canvas)
+        if frame == "appearance" and background == "source":
+            layer, behind = _with_unmoved(layer, behind, subject)
+        return self._finish(layer, behind, target, warnings, seed, background == "transparent")
 
     @staticmethod
     def _check_size(size: int | None) -> None:
@@ -376,13 +493,14 @@ def _with_unmoved(layer: Layer, behind: np.ndarray, subject: Subject) -> tuple[L
     unmoved = layer.unmoved.copy()
     # what hangs together with the place that a part has left has left with it
     bare = ((mask > 0.3) & (layer.alpha < 0.5)).astype(np.uint8)
-    count, pieces = cv2.connectedComponents(bare)
+    count, labels = cv2.connectedComponents(bare)
+    pieces = np.asarray(labels, np.int64)
     pixels = np.bincount(pieces.ravel(), minlength=count)
     vacated = np.bincount(pieces.ravel(), weights=(unmoved < 0.5).ravel(), minlength=count)
     left = vacated > 0.1 * pixels
     left[0] = False
     edge = 2 * round(GROWTH * max(canvas) / 2) + 1
-    gone = cv2.dilate(left[pieces].astype(np.uint8), np.ones((edge, edge), np.uint8))
+    gone = cv2.dilate(np.where(left, 1, 0)[pieces].astype(np.uint8), np.ones((edge, edge)))
     unmoved[(gone > 0) & (layer.alpha < 0.5)] = 0
     near = cv2.dilate(unmoved, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
     # round it: not where the old person stood or the new one stands otherwise
@@ -400,9 +518,9 @@ def _with_unmoved(layer: Layer, behind: np.ndarray, subject: Subject) -> tuple[L
     return layer, np.rint(behind + k * (photo.astype(np.float32) - behind)).astype(np.uint8)
 
 
-def _not_shown(subject: Pose, target: Pose) -> list[str]:
-    """Parts that the new pose needs and the photo does not show."""
-    index = subject.skeleton.index
+def _not_shown(subjects: Sequence[Pose], target: Pose) -> list[str]:
+    """Parts that the new pose needs and no photo shows."""
+    index = target.skeleton.index
 
     def outside(pose: Pose, names: tuple[str, ...]) -> bool:
         rows = [index[n] for n in names]
@@ -413,7 +531,7 @@ def _not_shown(subject: Pose, target: Pose) -> list[str]:
     missing = [
         region
         for region, names in _REGIONS.items()
-        if outside(subject, names) and not outside(target, names)
+        if all(outside(s, names) for s in subjects) and not outside(target, names)
     ]
     if not missing:
         return []

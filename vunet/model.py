@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import contextlib
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -80,13 +81,10 @@ class Warped:
     transforms: geo.PartTransforms
     still: Tensor
     """(B, P) how surely each part looks just as in the photo, see `geometry.stillness`."""
+    kept: Tensor
+    """(B, 1, H/2, W/2) how surely a pixel looks just as the photo shows it."""
     vacated: Tensor
     """(B, 1, h, w) where in the photo parts lay that look otherwise now."""
-
-    @property
-    def kept(self) -> Tensor:
-        """(B, 1, H/2, W/2) how surely a pixel looks just as the photo shows it."""
-        return (self.weights * self.still[:, :, None, None]).sum(1, keepdim=True)
 
 
 @dataclass
@@ -109,6 +107,30 @@ class Painted:
     """(B, P, Z)."""
     tints: Tensor
     """(B, P, 3) mean colour of each part that the latents stand for, in [-1, 1]."""
+
+
+def merged(warps: Sequence[Warped]) -> Warped:
+    """What several photos show together, given shares by `Reposer.with_gains` that sum to one.
+
+    Flow, places and part maps are those of the first.
+    """
+    if len(warps) == 1:
+        return warps[0]
+    size = warps[0].colour.shape[2:]
+    amounts = [
+        F.interpolate(w.weights.sum(1, True), size=size, mode="bilinear", align_corners=False)
+        * w.cover
+        for w in warps
+    ]
+    total = torch.stack(amounts).sum(0).clamp_min(1e-4)
+    pairs = zip(amounts, warps, strict=True)
+    return replace(
+        warps[0],
+        colour=torch.stack([a * w.colour for a, w in pairs]).sum(0) / total,
+        cover=torch.stack([w.cover for w in warps]).sum(0).clamp(max=1),
+        weights=torch.stack([w.weights for w in warps]).sum(0),
+        kept=torch.stack([w.kept for w in warps]).sum(0).clamp(max=1),
+    )
 
 
 def autocast(device: torch.device, enabled: bool) -> contextlib.AbstractContextManager[object]:
@@ -375,8 +397,24 @@ class Reposer(nn.Module):
             source_logits=source_logits,
             transforms=transforms,
             still=still,
+            kept=(weights * still[:, :, None, None]).sum(1, keepdim=True),
             vacated=vacated,
         )
+
+    def with_gains(self, warped: Warped, images: Tensor, masks: Tensor, gains: Tensor) -> Warped:
+        """The same with the parts' shares multiplied, to make room for other photos' pixels.
+
+        Args:
+            warped: From `warp`.
+            images: The photos it was made from, (B, 3, H, W).
+            masks: The person in them.
+            gains: In [0, 1], (B, P, 1, 1) for a gain a part, (B, 1, H/2, W/2) for one a place.
+        """
+        weights = warped.weights * gains
+        layers = torch.cat([images * masks, masks], 1)
+        colour, cover = self._sample_full(layers, warped.transforms, warped.flow, weights)
+        kept = (weights * warped.still[:, :, None, None]).sum(1, keepdim=True)
+        return replace(warped, colour=colour, cover=cover, weights=weights, kept=kept)
 
     def _sample_full(
         self, layers: Tensor, transforms: geo.PartTransforms, flow: Tensor, weights: Tensor

@@ -1,4 +1,4 @@
-"""One person of a photo, drawn in another pose on a canvas of any size: the network at work.
+"""From the network's size to the photo's: a drawn person on a canvas of any size.
 
 The network decides at its own size (256x192) which pixel comes from where; the photo's pixels are
 then fetched at the canvas's resolution, so what is copied stays as sharp as the photo. Knows
@@ -7,6 +7,7 @@ nothing of files, detectors or backgrounds.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -103,28 +104,6 @@ def subject_tensors(subject: Subject, window: Window) -> tuple[Tensor, Tensor, T
 
 
 @torch.inference_mode()
-def draw_subject(
-    model: Reposer, subject: Subject, pose: Pose, canvas: tuple[int, int], *, amp: bool = False
-) -> Layer:
-    """Draw the subject in a pose on a canvas.
-
-    Args:
-        model: The network.
-        subject: Who.
-        pose: Complete BODY27 pose in the canvas's pixels.
-        canvas: (height, width) of the result.
-        amp: bf16 convolutions.
-    """
-    device = next(model.parameters()).device
-    size = model.config.size
-    from_window, to_window = source_window(subject, size), target_window(pose, canvas, size)
-    image, mask, source = (t.to(device) for t in subject_tensors(subject, from_window))
-    target = joints_in(to_window, points_of(pose, canvas)).to(device)
-    painted = model(image, mask, source, target, amp=amp)
-    return compose_layer(painted, subject, from_window, to_window, canvas)
-
-
-@torch.inference_mode()
 def draw_latents(
     model: Reposer, latents: Tensor, pose: Pose, canvas: tuple[int, int], *, amp: bool = False
 ) -> list[Layer]:
@@ -133,9 +112,7 @@ def draw_latents(
     window = target_window(pose, canvas, model.config.size)
     target = joints_in(window, points_of(pose, canvas)).to(device)
     painted = model.paint(latents.to(device), target.expand(len(latents), -1, -1), None, amp=amp)
-    return [
-        compose_layer(_one(painted, i), None, window, window, canvas) for i in range(len(latents))
-    ]
+    return [compose_layer(_one(painted, i), (), window, canvas) for i in range(len(latents))]
 
 
 def _one(painted: Painted, i: int) -> Painted:
@@ -153,19 +130,26 @@ def _one(painted: Painted, i: int) -> Painted:
     )
 
 
+@dataclass(frozen=True, eq=False)
+class Carried:
+    """A photo whose pixels are carried to the new pose."""
+
+    subject: Subject
+    window: Window
+    """What the network saw of the photo."""
+    warped: Warped
+    """What it made of that, for one picture."""
+
+
 def compose_layer(
-    painted: Painted,
-    subject: Subject | None,
-    from_window: Window,
-    to_window: Window,
-    canvas: tuple[int, int],
+    painted: Painted, photos: Sequence[Carried], to_window: Window, canvas: tuple[int, int]
 ) -> Layer:
     """The network's answer at the canvas's resolution.
 
     Args:
         painted: For one picture.
-        subject: Whose photo's pixels are fetched; None where there are none.
-        from_window: Window of the photo.
+        photos: Whose pixels are fetched, each at its share; the first is the one whose frame the
+            canvas may be. None where all is invented.
         to_window: Window of the canvas.
         canvas: (height, width).
     """
@@ -185,8 +169,10 @@ def compose_layer(
     part = 127.5 * (enlarge(painted.generated) + 1)
     cover = np.clip(enlarge(torch.sigmoid(painted.alpha_logits))[..., 0], 0, 1)
     made = np.ones_like(cover)
-    if subject is not None and painted.warped is not None:
-        fetched = _fetch(painted.warped, subject, from_window, to_window, canvas, region)
+    if photos:
+        fetched = _fetch(photos[0], to_window, canvas, region)
+        for other in photos[1:]:
+            fetched.add(_fetch(other, to_window, canvas, region))
         seen = np.clip(enlarge(painted.visibility)[..., 0], 0, 1)
         seen = np.minimum(seen, np.clip(2.0 * fetched.found, 0, 1))
         part = seen[..., None] * fetched.colour + (1 - seen[..., None]) * part
@@ -275,27 +261,46 @@ def resample(
     return moved if moved.ndim == 3 else moved[..., None]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Fetched:
-    """A photo's pixels at the pixels of a canvas's region."""
+    """Photos' pixels at the pixels of a canvas's region, summed up by their shares."""
 
-    colour: np.ndarray
-    """(H', W', 3) float32 in [0, 255]."""
-    found: np.ndarray
-    """(H', W') how surely the photo shows them."""
-    unmoved: np.ndarray
-    """(H', W') how surely they look and lie as in the photo, laid over the canvas."""
+    total: np.ndarray
+    """(H', W', 4) float32 premultiplied colours and coverage in [0, 255]."""
+    shares: np.ndarray
+    """(H', W') float32 sum of the shares of all parts and what is close to them."""
+    still: np.ndarray
+    """(H', W') float32 sum of those that look and lie as in the first photo."""
+
+    def add(self, other: _Fetched) -> None:
+        """Add another photo's pixels."""
+        self.total += other.total
+        self.shares += other.shares
+
+    @property
+    def found(self) -> np.ndarray:
+        """(H', W') how surely the photos show each pixel."""
+        return self.total[..., 3] / 255
+
+    @property
+    def colour(self) -> np.ndarray:
+        """(H', W', 3) float32 in [0, 255]."""
+        return self.total[..., :3] / np.maximum(self.found, 1e-3)[..., None]
+
+    @property
+    def unmoved(self) -> np.ndarray:
+        """(H', W') how surely pixels look and lie as in the first photo, laid over the canvas."""
+        return self.still / np.maximum(self.shares, 0.05)
 
 
 def _fetch(
-    warped: Warped,
-    subject: Subject,
-    from_window: Window,
+    carried: Carried,
     to_window: Window,
     canvas: tuple[int, int],
     region: tuple[int, int, int, int],
 ) -> _Fetched:
-    """The photo's pixels at the canvas's resolution."""
+    """One photo's pixels at the canvas's resolution."""
+    subject, from_window, warped = carried.subject, carried.window, carried.warped
     x0, y0, x1, y1 = region
     weights = to_array(warped.weights)  # (h, w, P) at half of the network's size
     wide = to_array(F.max_pool2d(warped.weights, 5, 1, 2))
@@ -348,13 +353,11 @@ def _fetch(
         taken = cv2.remap(photo, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         view = (slice(by0 - y0, by1 - y0), slice(bx0 - x0, bx1 - x0))
         total[view] += share * taken.astype(np.float32)
-        if not comparable:
-            continue
         around = resample(
             np.ascontiguousarray(wide[..., p : p + 1]), to_window, box, cv2.INTER_LINEAR
         )
         shares[view] += around[..., 0]
-        if still[p] > _NEGLIGIBLE:
+        if comparable and still[p] > _NEGLIGIBLE:
             du = (u + np.float32(0.5)) * np.float32(to_canvas[0]) - xs
             dv = (v + np.float32(0.5)) * np.float32(to_canvas[1]) - ys[:, None]
             near = np.exp(-(du * du + dv * dv) / np.float32(_UNMOVED_PX**2))
@@ -365,9 +368,7 @@ def _fetch(
             y -= np.float32(from_window.top * net + 0.5)
             stays = 1 - cv2.remap(vacated, x, y, cv2.INTER_LINEAR)
             unmoved[view] += still[p] * around[..., 0] * near * stays
-    found = total[..., 3] / 255
-    colour = total[..., :3] / np.maximum(found, 1e-3)[..., None]
-    return _Fetched(colour, found, unmoved / np.maximum(shares, 0.05))
+    return _Fetched(total, shares, unmoved)
 
 
 def _photo_for(

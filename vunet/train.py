@@ -140,8 +140,9 @@ def batch_losses(
         parts["perceptual"] = config.perceptual_weight * losses.perceptual(
             features, seen, shown_truth, amp, step_window(step, config)
         )
-        heads = [losses.head_boxes(x, target.joints) for x in (seen, shown_truth)]
-        parts["head"] = config.head_weight * losses.perceptual(features, *heads, amp)
+        head = losses.head_boxes(seen, target.joints)
+        true_head = losses.head_boxes(shown_truth, target.joints)
+        parts["head"] = config.head_weight * losses.perceptual(features, head, true_head, amp)
     parts["tint"] = losses.tint_loss(painted, target.images, target.joints, inside)
     if painted.posterior is not None and painted.prior is not None:
         kl = losses.divergence(painted.posterior, painted.prior, config.free_nats)

@@ -144,6 +144,14 @@ def test_version(run: Run) -> None:
         ("evaluate --pairs p.csv --model m --json o.json --sheet s.jpg", {"model": "m"}),
         ("bench --json o.json", {"json": Path("o.json")}),
         ("app --port 8000", {"port": 8000}),
+        (
+            "mix --base a.jpg --part top=b.jpg --part head=c.jpg --strength top=0.5 --out o.png",
+            {"part": ("top=b.jpg", "head=c.jpg"), "strength": ("top=0.5",), "pose": None},
+        ),
+        (
+            "repose a.jpg --pose b.jpg --also c.jpg --also d.jpg --out o.png",
+            {"also": (Path("c.jpg"), Path("d.jpg"))},
+        ),
         ("poses --out s.png", {"out": Path("s.png")}),
         ("demo --out d.png", {"out": Path("d.png")}),
         ("models", {}),
@@ -172,6 +180,12 @@ def test_options_are_understood(line: str, fields: dict[str, Any]) -> None:
         ("repose a.png --pose b.png --out c", ["c ", ".png"]),
         ("repose a.png --pose b.png --out c.jpg --background transparent", ["c.jpg", ".png"]),
         ("sample --pose standing -n four --out s.png", ["-n", "four"]),
+        ("repose --pairs p.csv --also a.png --out d", ["--also"]),
+        ("mix --base a.png --out c.png", ["part"]),
+        ("mix --base a.png --part top --out c.png", ["--part", "PART=VALUE"]),
+        ("mix --base a.png --part hat=b.png --out c.png", ["hat", "head"]),
+        ("mix --base a.png --part top=b.png --part top=c.png --out c.png", ["top", "twice"]),
+        ("mix --base a.png --part top=b.png --strength top=much --out c.png", ["top", "much"]),
         ("train huge --data d --out r", ["huge"]),
         ("train tiny --out r", ["--data"]),
         ("train tiny --data nowhere --out r", ["nowhere", "prepare"]),
@@ -443,6 +457,19 @@ def test_pose_writes_a_file(run: Run, photo: Path, landscape: Path, tmp_path: Pa
     assert len(parse_poses(out.read_text())) == 1
     assert_refused(run("pose", landscape, "--out", tmp_path / "no.json"), landscape.name)
     assert not (tmp_path / "no.json").exists()
+
+
+def test_mix_writes_the_bases_size(
+    run: Run, photo: Path, tiny_weights: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "mixed.png"
+    options = ("--part", f"top={photo}", "--strength", "top=0.5", "--model", tiny_weights)
+    outcome = run("mix", "--base", photo, "--pose", "standing", "--out", out, *options)
+    assert outcome.code == 0, outcome
+    assert read_image(out).shape == read_image(photo).shape
+    gone = ("--part", f"top={tmp_path / 'gone.jpg'}", "--model", tiny_weights)
+    assert_refused(run("mix", "--base", photo, "--out", tmp_path / "no.png", *gone), "gone.jpg")
+    assert not (tmp_path / "no.png").exists()
 
 
 def test_sample_draws_a_sheet_that_the_seed_decides(

@@ -172,6 +172,55 @@ def test_size_is_the_longer_side(engine: Engine, side: int, frame: str) -> None:
     check(result, result.image.shape[:2])
 
 
+def test_further_photos_give_what_the_first_does_not_show(
+    engine: Engine, half_body: np.ndarray
+) -> None:
+    alone = engine.repose(half_body, PRESET, frame="pose")
+    whole_too = engine.repose(half_body, PRESET, also=[PERSON], frame="pose")
+    assert any("does not show" in w for w in alone.warnings)
+    assert not any("does not show" in w for w in whole_too.warnings)
+    height = alone.image.shape[0]
+    legs = slice(2 * height // 3, None)
+    assert whole_too.invented[legs].sum() < alone.invented[legs].sum()
+    with pytest.raises(ImageError, match=r"gone\.jpg"):
+        engine.repose(PERSON, PRESET, also=["gone.jpg"])
+
+
+def test_mix_keeps_the_base_where_nothing_is_lent() -> None:
+    engine = Engine.load("person")
+    other = EXAMPLES / "person_2.jpg"
+    base = np.asarray(Image.open(PERSON))
+    result = engine.mix(PERSON, {"top": other})
+    assert result.image.shape == base.shape
+    feet = int(result.pose.point("left_ankle")[1])
+    assert np.median(np.abs(base[feet:].astype(int) - result.image[feet:])) == 0
+    chest = [
+        result.pose.point(f"{side}_{n}") for side in ("left", "right") for n in ("shoulder", "hip")
+    ]
+    x, y = np.mean(chest, axis=0).astype(int)
+    patch = (slice(y - 20, y + 20), slice(x - 15, x + 15))
+    assert np.abs(base[patch].astype(int) - result.image[patch]).mean() > 8
+    nothing = engine.mix(PERSON, {"top": other}, strength={"top": 0})
+    assert structural_similarity(base, nothing.image, channel_axis=2) > 0.95
+
+
+@pytest.mark.parametrize(
+    ("parts", "strength", "said"),
+    [
+        ({}, {}, "at least one part"),
+        ({"tops": PERSON}, {}, "did you mean top"),
+        ({"top": PERSON}, {"head": 0.5}, "no photo for this part"),
+        ({"top": PERSON}, {"top": 1.5}, "between 0 and 1"),
+        ({"top": PERSON}, {"top": float("nan")}, "between 0 and 1"),
+    ],
+)
+def test_impossible_mixes_are_refused(
+    engine: Engine, parts: dict[str, Path], strength: dict[str, float], said: str
+) -> None:
+    with pytest.raises(EngineError, match=said):
+        engine.mix(PERSON, parts, strength=strength)
+
+
 def test_size_scales_the_pose(engine: Engine, whole: Result) -> None:
     small = engine.repose(PERSON, PRESET, size=max(whole.image.shape[:2]) // 2)
     np.testing.assert_allclose(small.pose.keypoints * 2, whole.pose.keypoints, atol=2)

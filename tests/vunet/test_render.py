@@ -16,13 +16,14 @@ from pose.retarget import body_scale
 from vunet import render
 from vunet.config import PRESETS
 from vunet.framing import Window
+from vunet.looks import draw_subjects
 from vunet.model import Painted, Reposer
 from vunet.render import (
+    Carried,
     Layer,
     Subject,
     compose_layer,
     draw_latents,
-    draw_subject,
     joints_in,
     points_of,
     source_window,
@@ -78,7 +79,7 @@ def fetched(
     with torch.no_grad():
         warped = model.warp(image, mask, source, target, amp=False)
     region = render.region_of(to_window, canvas)
-    taken = render._fetch(warped, subject, from_window, to_window, canvas, region)
+    taken = render._fetch(Carried(subject, from_window, warped), to_window, canvas, region)
     x0, y0, x1, y1 = region
     whole = np.zeros((*canvas, 3), np.float32)
     sure = np.zeros(canvas, np.float32)
@@ -180,7 +181,7 @@ def test_moved_pose_moves_the_pixels(
     with torch.no_grad():
         warped = untrained.warp(photo, m, source, target, amp=False)
     x0, y0, x1, y1 = region = render.region_of(to_window, (500, 400))
-    taken = render._fetch(warped, subject, from_window, to_window, (500, 400), region)
+    taken = render._fetch(Carried(subject, from_window, warped), to_window, (500, 400), region)
     colour, found = taken.colour, taken.found
     assert taken.unmoved.max() < 0.01
     matrix = np.array([[1, 0, by[0]], [0, 1, by[1]]])
@@ -208,7 +209,7 @@ def test_answers_are_laid_where_their_window_lies(scale: float) -> None:
     """`scale` network pixels per canvas pixel; a disc's middle is right to a third of a pixel."""
     window = Window(13.3, 20.7, scale, SIZE)
     canvas = (int(20 + 256 / scale + 15), int(13 + 192 / scale + 11))
-    layer = compose_layer(blob_answer(SIZE, 101.0, 88.0, 40.0), None, window, window, canvas)
+    layer = compose_layer(blob_answer(SIZE, 101.0, 88.0, 40.0), (), window, canvas)
     yy, xx = np.mgrid[: canvas[0], : canvas[1]] + 0.5
     total = layer.alpha.sum()
     centre = np.array([(xx * layer.alpha).sum(), (yy * layer.alpha).sum()]) / total
@@ -226,7 +227,7 @@ def test_answers_are_laid_where_their_window_lies(scale: float) -> None:
 @pytest.mark.parametrize("left", [-150.0, 90.0, 1000.0, -1000.0])
 def test_windows_may_reach_beyond_the_canvas(left: float) -> None:
     window = Window(left, -30.0, 1.0, SIZE)
-    layer = compose_layer(blob_answer(SIZE, 96.0, 128.0, 60.0), None, window, window, (120, 100))
+    layer = compose_layer(blob_answer(SIZE, 96.0, 128.0, 60.0), (), window, (120, 100))
     assert layer.alpha.shape == (120, 100)
     assert layer.colour.shape == (120, 100, 3)
     assert np.isfinite(layer.colour).all()
@@ -253,9 +254,9 @@ def test_a_subject_is_drawn_on_any_canvas(
     image, mask, _ = draw_person(pose)
     subject = Subject(image, mask.astype(np.float32) / 255, pose)
     target = make_person(4, size=canvas)
-    check_layer(draw_subject(tiny, subject, target, canvas), canvas)
+    check_layer(draw_subjects(tiny, [subject], target, canvas), canvas)
     away = target.transformed(np.array([[1, 0, 5000.0], [0, 1, 0]]), canvas)
-    layer = draw_subject(tiny, subject, away, canvas)
+    layer = draw_subjects(tiny, [subject], away, canvas)
     check_layer(layer, canvas)
 
 
@@ -267,7 +268,7 @@ def test_drawing_repeats_and_depends_on_photo_and_pose(
     subject = Subject(image, mask.astype(np.float32) / 255, pose)
 
     def drawn(s: Subject, seed: int) -> np.ndarray:
-        return draw_subject(tiny, s, make_person(seed), SIZE).colour
+        return draw_subjects(tiny, [s], make_person(seed), SIZE).colour
 
     np.testing.assert_array_equal(drawn(subject, 4), drawn(subject, 4))
     assert np.abs(drawn(subject, 4) - drawn(subject, 5)).max() > 5
@@ -284,7 +285,7 @@ def test_background_of_the_photo_does_not_matter(
     away = image.copy()
     away[cv2.dilate(mask, np.ones((5, 5))) == 0] = (255, 0, 255)
     one, two = (
-        draw_subject(tiny, Subject(i, mask.astype(np.float32) / 255, pose), make_person(4), SIZE)
+        draw_subjects(tiny, [Subject(i, mask.astype(np.float32) / 255, pose)], make_person(4), SIZE)
         for i in (image, away)
     )
     np.testing.assert_allclose(one.colour, two.colour, atol=3)

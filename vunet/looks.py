@@ -1,0 +1,186 @@
+"""Whose look a drawn person has: one photo's, several photos' of one person, or one a body part.
+
+    photos --> View: texture path and latents of each
+                 |
+                 +-- one photo ---------------------------+
+                 +-- `also`: who shows each place best    |--> gains, latents --> one picture
+                 +-- `mix`: who gives each part's look ---+
+
+Gains say which photo's pixels are copied where; latents are mixed likewise, so that what no photo
+shows is painted in the look of the photo that is nearest to showing it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from pose import Pose
+from vunet import geometry as geo
+from vunet.framing import Window, points_of
+from vunet.model import Painted, Reposer, Warped, merged
+from vunet.render import (
+    Carried,
+    Layer,
+    Subject,
+    compose_layer,
+    joints_in,
+    source_window,
+    subject_tensors,
+    target_window,
+)
+
+LOOKS: dict[str, tuple[int, ...]] = {
+    "head": (0,),
+    "top": (1, 2, 3, 4, 5),
+    "hands": (6, 7),
+    "bottom": (8, 9, 10, 11, 14),
+    "shoes": (12, 13),
+} | {name: (i,) for i, name in enumerate(geo.PARTS) if name != "head"}
+"""What of a person can be taken from another photo, as parts of `geometry.PARTS`."""
+
+_FIRST_BONUS = 0.1
+"""Other photos must show a place better than the first by so much to be preferred."""
+_SHARPNESS = 0.03
+"""Difference of visibility at which the choice between photos tips."""
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A photo as the network sees it, and what it shows of the new pose."""
+
+    subject: Subject
+    window: Window
+    image: Tensor
+    """(1, 3, H, W)."""
+    mask: Tensor
+    """(1, 1, H, W)."""
+    joints: Tensor
+    """(1, 21, 3)."""
+    latents: Tensor
+    """(1, P, Z)."""
+    warped: Warped | None
+    """None in a network without texture path."""
+
+
+@torch.inference_mode()
+def draw_subjects(
+    model: Reposer,
+    subjects: Sequence[Subject],
+    pose: Pose,
+    canvas: tuple[int, int],
+    *,
+    amp: bool = False,
+) -> Layer:
+    """Draw a person in a pose from one or several photos of them.
+
+    Args:
+        model: The network.
+        subjects: The person in each photo; where several show the same, the first is preferred.
+        pose: Complete BODY27 pose in the canvas's pixels.
+        canvas: (height, width) of the result.
+        amp: bf16 convolutions.
+    """
+    target, window = _target(model, pose, canvas)
+    views = [_view(model, subject, target, amp) for subject in subjects]
+    painted = [_paint(model, view, target, amp) for view in views]
+    if len(views) == 1:
+        return _composed(painted[0], views, window, canvas)
+    shown = torch.cat([F.avg_pool2d(p.visibility, 2) for p in painted], 1)  # (1, N, H/2, W/2)
+    shown = F.avg_pool2d(shown, 7, 1, 3, count_include_pad=False)
+    shown[:, 0] += _FIRST_BONUS
+    shares = (shown / _SHARPNESS).softmax(1)
+    bodies = geo.capsules(target, model.half_size, model.full_size)  # (1, P, H/2, W/2)
+    of_parts = torch.einsum("bnhw,bphw->bnp", shares, bodies)
+    of_parts = of_parts / of_parts.sum(1, keepdim=True).clamp_min(1e-6)
+    gains = [shares[:, i : i + 1] for i in range(len(views))]
+    best = int((shares * bodies.amax(1, keepdim=True)).sum((0, 2, 3)).argmax())
+    return _merge(model, views, gains, of_parts[0], best, target, window, canvas, amp)
+
+
+@torch.inference_mode()
+def draw_mix(
+    model: Reposer,
+    subjects: Sequence[Subject],
+    shares: Tensor,
+    pose: Pose,
+    canvas: tuple[int, int],
+    *,
+    amp: bool = False,
+) -> Layer:
+    """Draw a person whose parts look like those of different photos.
+
+    Args:
+        model: The network.
+        subjects: The base, then those who lend parts of their look.
+        shares: (N, P) in [0, 1], what each gives to each part's look; columns sum to one.
+        pose: Complete BODY27 pose in the canvas's pixels.
+        canvas: (height, width) of the result.
+        amp: bf16 convolutions.
+    """
+    if shares.shape != (len(subjects), len(geo.PARTS)):
+        raise ValueError(f"shares must be ({len(subjects)}, {len(geo.PARTS)}), got {shares.shape}")
+    target, window = _target(model, pose, canvas)
+    shares = shares.to(target.device)
+    views = [_view(model, subject, target, amp) for subject in subjects]
+    gains = [share[None, :, None, None] for share in shares]
+    own = views[0].warped
+    if own is not None:  # a part that somebody else lends is not as it was, however still
+        whole = (shares[0] > 0.999).to(own.still.dtype)
+        views[0] = replace(views[0], warped=replace(own, still=own.still * whole))
+    return _merge(model, views, gains, shares, 0, target, window, canvas, amp)
+
+
+def _target(model: Reposer, pose: Pose, canvas: tuple[int, int]) -> tuple[Tensor, Window]:
+    window = target_window(pose, canvas, model.config.size)
+    device = next(model.parameters()).device
+    return joints_in(window, points_of(pose, canvas)).to(device), window
+
+
+def _view(model: Reposer, subject: Subject, target: Tensor, amp: bool) -> View:
+    window = source_window(subject, model.config.size)
+    image, mask, joints = (t.to(target.device) for t in subject_tensors(subject, window))
+    latents = model.encode(image, mask, joints, amp=amp).mean
+    warped = None
+    if model.config.texture:
+        warped = model.warp(image, mask, joints, target, amp=amp)
+    return View(subject, window, image, mask, joints, latents, warped)
+
+
+def _paint(model: Reposer, view: View, target: Tensor, amp: bool) -> Painted:
+    return model.paint(view.latents, target, view.warped, source=view.joints, amp=amp)
+
+
+def _merge(
+    model: Reposer,
+    views: Sequence[View],
+    gains: Sequence[Tensor],
+    shares: Tensor,
+    best: int,
+    target: Tensor,
+    window: Window,
+    canvas: tuple[int, int],
+    amp: bool,
+) -> Layer:
+    """One picture of several views; `gains` of their pixels, `shares` (N, P) of their latents."""
+    latents = torch.stack([v.latents for v in views])  # (N, 1, P, Z)
+    mixed = (latents * shares[:, None, :, None]).sum(0)
+    parted = [
+        replace(v, warped=v.warped and model.with_gains(v.warped, v.image, v.mask, gain))
+        for v, gain in zip(views, gains, strict=True)
+    ]
+    warps = [v.warped for v in parted if v.warped is not None]
+    together = merged(warps) if warps else None
+    painted = model.paint(mixed, target, together, source=views[best].joints, amp=amp)
+    return _composed(painted, parted, window, canvas)
+
+
+def _composed(
+    painted: Painted, views: Sequence[View], window: Window, canvas: tuple[int, int]
+) -> Layer:
+    photos = [Carried(v.subject, v.window, v.warped) for v in views if v.warped is not None]
+    return compose_layer(painted, photos, window, canvas)
