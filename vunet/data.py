@@ -27,6 +27,9 @@ from vunet.framing import OUTSIDE_CONFIDENCE
 
 PUPPET_SHARE, MIRROR_SHARE = 0.4, 0.35
 """Of single photos; the rest are only distorted."""
+TURN_SHARE = 0.35
+"""Of rendered pairs whose target is the view most turned away from the source: chance gives too few
+faces to be drawn for people seen from behind, and backs for those seen from the front."""
 CLOSE_SHARE = 0.2
 """Of rendered sources and targets that are cut closer than they were rendered."""
 ERASE_SHARE = 0.3
@@ -95,6 +98,8 @@ class _Table:
             groups.setdefault(str(row["group"]), {}).setdefault(str(row["name"]), []).append(i)
         self.pairs = [list(g.values()) for g in groups.values() if len(g) > 1]
         """Groups of several pictures; each picture is a list of its framings."""
+        self.yaws_deg = [float(row.get("yaw", math.nan)) for row in data.index]
+        """By entry, which side of a render is seen; NaN where unknown."""
         single = groups.values() if not data.rendered else ()
         self.singles = [entries for g in single for entries in g.values()]
 
@@ -181,6 +186,8 @@ class BatchMaker:
         if kind < 2:
             pictures = table.pairs[g]
             a, b = rng.choice(len(pictures), 2, replace=False)
+            if table.rendered and rng.random() < TURN_SHARE:
+                b = self._most_turned(table, pictures, int(a), int(b))
             return t, int(rng.choice(pictures[a])), int(rng.choice(pictures[b])), "pair"
         entries = table.singles[g]
         u = rng.random()
@@ -192,6 +199,14 @@ class BatchMaker:
             else "self"
         )
         return t, int(rng.choice(entries)), int(rng.choice(entries)), mode
+
+    @staticmethod
+    def _most_turned(table: _Table, pictures: list[list[int]], a: int, b: int) -> int:
+        """The picture of a group whose yaw differs most from picture `a`'s; `b` if unknown."""
+        yaws = [table.yaws_deg[p[0]] for p in pictures]
+        turns = [abs((yaw - yaws[a] + 180) % 360 - 180) for yaw in yaws]
+        known = [i for i, turn in enumerate(turns) if i != a and not math.isnan(turn)]
+        return max(known, key=lambda i: turns[i]) if known else b
 
     def _gather(self, entries: list[tuple[int, int]]) -> Side:
         def rows(name: str) -> Tensor:

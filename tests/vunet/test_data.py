@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import torch
 from pose import BODY27, Pose
 from vunet import geometry as geo
 from vunet.config import PRESETS, ModelConfig, TrainConfig
-from vunet.data import Batch, BatchMaker, Side
+from vunet.data import TURN_SHARE, Batch, BatchMaker, Side
 from vunet.dataset import SIZE, UNKNOWN, DatasetWriter, open_dataset
 
 TINY = PRESETS["tiny"]
@@ -119,6 +120,23 @@ def test_pairs_are_two_pictures_of_one_person(drawn_sets: tuple[Path, Path]) -> 
                 means.append(side.images[i][:, at].median(1).values)
             np.testing.assert_allclose(means[0], means[1], atol=0.03)
         assert not torch.allclose(batch.source.keypoints[i], batch.target.keypoints[i], atol=5)
+
+
+def test_rendered_pairs_turn_round_more_often_than_by_chance(
+    tmp_path: Path, write_set: Callable[..., Path]
+) -> None:
+    """Views at 0, 20 and 200 degrees: from the first, the last is the farther one."""
+    path = write_set(tmp_path / "set", "rendered", people=4, each=3)
+    rows = [json.loads(line) for line in (path / "index.jsonl").read_text().splitlines()]
+    for row, yaw in zip(rows, [0, 20, 200] * 4, strict=True):
+        row["yaw"] = float(yaw)
+    (path / "index.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    batches = maker((path,), dataclasses.replace(TINY, mix=(0, 1, 0)))
+    rng = np.random.default_rng(0)
+    picks = [batches._pick(1, rng) for _ in range(600)]
+    assert all(a // 3 == b // 3 and a != b for _, a, b, _ in picks)
+    turned = np.mean([b % 3 == 2 for _, a, b, _ in picks if a % 3 == 0])
+    assert turned == pytest.approx(0.5 + 0.5 * TURN_SHARE, abs=0.08)
 
 
 # -- labels move with pixels -----------------------------------------------------------------
