@@ -369,8 +369,12 @@ class Prepare:
 class Train:
     """Train a re-posing network. Stops cleanly on time or Ctrl-C; --resume goes on."""
 
-    preset: Annotated[Positional[Literal["person", "tiny"]], arg(metavar="{person,tiny}")]
-    """What to train: person is the real network, tiny a rehearsal of seconds."""
+    preset: Annotated[
+        Positional[Literal["person", "tiny", "vunet-2018", "pix2pix"]],
+        arg(metavar="{person,tiny,vunet-2018,pix2pix}"),
+    ]
+    """What to train: person is the real network, tiny a rehearsal of seconds, the others are what
+    it is measured against."""
     data: Folders = ()
     """Training set made by `vunet prepare`."""
     out: Annotated[Path, arg(metavar="RUN")]
@@ -474,8 +478,9 @@ class Evaluate:
 
     pairs: Annotated[Path, arg(metavar="PAIRS.csv")]
     """Table with the columns appearance and pose, and if wanted kind and mask."""
-    model: Model = "person"
-    """Weights, by name (see `vunet models`) or file."""
+    model: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="NAME_OR_FILE")] = ()
+    """Weights, by name (see `vunet models`) or file, baselines too; person where none are given.
+    May be given several times: each makes a row."""
     json: Annotated[Path | None, arg(metavar="OUT.json", help_behavior_hint="")] = None
     """Report to write, with the figures of every pair and the protocol in words."""
     sheet: Annotated[Path | None, arg(metavar="SHEET.jpg", help_behavior_hint="")] = None
@@ -495,7 +500,7 @@ class Evaluate:
             _check_picture(self.sheet, endings=(".jpg", ".jpeg"))
         report = evaluate_files(
             self.pairs,
-            self.model,
+            self.model or ("person",),
             json_path=self.json,
             sheet=self.sheet,
             backbones=self.backbones,

@@ -21,6 +21,7 @@ from torch import nn
 from vunet.config import ModelConfig, model_config_from, to_json
 from vunet.images import is_file, shown
 from vunet.model import Reposer
+from vunet.networks import build
 
 FORMAT = "vunet-reposer-1"
 _WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
@@ -114,6 +115,21 @@ def load_reposer(name: str | Path = "person", folder: Path | None = None) -> tup
     Raises:
         WeightsError: If the file is absent, was changed, is cut short, or holds another network.
     """
+    model, digest = load_network(name, folder)
+    if not isinstance(model, Reposer):
+        raise WeightsError(
+            f"{shown(name)}: holds a baseline, which only `vunet evaluate` can use; "
+            "give weights of a re-posing network"
+        )
+    return model, digest
+
+
+def load_network(name: str | Path, folder: Path | None = None) -> tuple[nn.Module, str]:
+    """As `load_reposer`, but baselines are welcome, too; their config says what they are.
+
+    Raises:
+        WeightsError: If the file is absent, was changed or is cut short.
+    """
     path, expected = resolve_weights(name, folder)
     try:
         digest = file_sha256(path)
@@ -143,7 +159,7 @@ def load_reposer(name: str | Path = "person", folder: Path | None = None) -> tup
         config = model_config_from(json.loads(meta["config"]))
     except (KeyError, ValueError) as error:
         raise WeightsError(f"{path}: the settings in its header are damaged ({error})") from error
-    model = Reposer(config)
+    model = build(config)
     load_state(model, tensors, str(path))
     return model.eval().requires_grad_(False), digest
 
@@ -167,7 +183,7 @@ def load_state(model: nn.Module, tensors: dict[str, torch.Tensor], name: str) ->
 
 
 def save_reposer(
-    model: Reposer, path: Path, config: ModelConfig, facts: dict[str, Any] | None = None
+    model: nn.Module, path: Path, config: ModelConfig, facts: dict[str, Any] | None = None
 ) -> None:
     """Write weights as fp16; config and `facts` (steps, data, ...) go into the header."""
     state = {

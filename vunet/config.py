@@ -7,11 +7,15 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+NETWORKS = ("reposer", "vunet-2018", "pix2pix")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """The re-posing network."""
+    """The re-posing network, or one that it is measured against."""
 
+    network: str = "reposer"
+    """One of `NETWORKS`. The baselines use size, generator_channels and detail_channels alone."""
     size: tuple[int, int] = (256, 192)
     """(height, width) in pixels of the network's pictures; multiples of 32."""
     parser_channels: tuple[int, ...] = (24, 48, 72, 96)
@@ -40,6 +44,8 @@ class ModelConfig:
                 fits = isinstance(value, tuple) and bool(value) and all(map(_is_count, value))
             elif isinstance(default, bool):
                 fits = isinstance(value, bool)
+            elif isinstance(default, str):
+                fits = value in NETWORKS
             elif isinstance(default, float):
                 fits = isinstance(value, int | float) and 0 < value < 1e4
             else:
@@ -78,6 +84,8 @@ class TrainConfig:
     """Peak rate of AdamW, after 100 steps of warm-up."""
     cooldown: float = 0.5
     """Share of the steps over which the rate falls to 2 % of its peak (half a cosine)."""
+    betas: tuple[float, float] = (0.9, 0.99)
+    """Of Adam."""
     ema: float = 0.998
     """Decay per step of the averaged weights, which are the ones released."""
     seed: int = 0
@@ -106,6 +114,18 @@ class TrainConfig:
 
 PRESETS: dict[str, TrainConfig] = {
     "person": TrainConfig(),
+    "vunet-2018": TrainConfig(
+        model=ModelConfig(network="vunet-2018", generator_channels=(26, 52, 52, 52, 52, 52)),
+        learning_rate=1e-3,
+        cooldown=0.99,
+        betas=(0.5, 0.9),
+    ),
+    "pix2pix": TrainConfig(
+        model=ModelConfig(network="pix2pix", generator_channels=(32, 64, 128, 256, 256, 256)),
+        learning_rate=2e-4,
+        betas=(0.5, 0.999),
+        adversarial_weight=1.0,
+    ),
     "tiny": TrainConfig(
         model=ModelConfig(
             size=(64, 48),
@@ -122,7 +142,8 @@ PRESETS: dict[str, TrainConfig] = {
         steps=4,
     ),
 }
-"""What can be trained by name: `person` is the real thing, `tiny` rehearses it in seconds."""
+"""What can be trained by name: `person` is the real thing, `tiny` rehearses it in seconds, the
+other two are what it is measured against, at its size and within a fifth of its parameters."""
 
 
 def to_json(config: ModelConfig | TrainConfig) -> str:

@@ -235,6 +235,66 @@ def engine_row(model: str | Path, device: str = "auto", *, retarget: bool = Fals
     return draw
 
 
+def baseline_row(network: Any, device: str = "auto") -> Row:  # noqa: ANN401 - several classes
+    """A baseline network, from the same windows of the same photos as ours, on plain grey.
+
+    Args:
+        network: From `vunet.checkpoint.load_network`.
+        device: auto, cpu or cuda.
+    """
+    from pose.complete import complete
+    from vunet.framing import points_of
+    from vunet.render import (
+        Subject,
+        joints_in,
+        region_of,
+        resample,
+        source_window,
+        subject_tensors,
+        target_window,
+        to_array,
+    )
+
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    network = network.to(device)
+    size = network.config.size
+
+    @torch.inference_mode()
+    def draw(case: Case) -> np.ndarray:
+        source, _ = complete(case.source.pose)
+        target, _ = complete(case.target.pose)
+        canvas = (case.truth.shape[0], case.truth.shape[1])
+        subject = Subject(case.appearance, case.source.mask, source)
+        windows = source_window(subject, size), target_window(target, canvas, size)
+        tensors = [t.to(device) for t in subject_tensors(subject, windows[0])]
+        joints = joints_in(windows[1], points_of(target, canvas)).to(device)
+        painted = network(*tensors, joints)
+        picture = np.full((*canvas, 3), PLAIN, np.uint8)
+        region = x0, y0, x1, y1 = region_of(windows[1], canvas)
+        if x1 > x0 and y1 > y0:
+            drawn = resample(to_array(painted.image), windows[1], region, cv2.INTER_CUBIC)
+            picture[y0:y1, x0:x1] = np.clip(np.rint((drawn + 1) * 127.5), 0, 255)
+        return picture
+
+    return draw
+
+
+def network_row(model: str | Path, device: str = "auto", *, retarget: bool = False) -> Row:
+    """The row of weights of any kind: ours end to end, a baseline from detected poses.
+
+    Raises:
+        ValueError: If the weights cannot be used.
+    """
+    from vunet.checkpoint import load_network
+    from vunet.model import Reposer
+
+    network, _ = load_network(model)
+    if isinstance(network, Reposer):
+        return engine_row(model, device, retarget=retarget)
+    return baseline_row(network, device)
+
+
 class Judge:
     """Takes the figures of a picture; holds the networks that judge."""
 
@@ -437,7 +497,7 @@ def evaluate(
 
 def evaluate_files(
     pairs_csv: Path,
-    model: str | Path | None = "person",
+    models: Sequence[str | Path] = ("person",),
     *,
     json_path: Path | None = None,
     sheet: Path | None = None,
@@ -446,11 +506,12 @@ def evaluate_files(
     retarget: bool = False,
     quiet: bool = False,
 ) -> dict[str, Any]:
-    """What `vunet evaluate` does: `copy`, `warp` and a model on a table of pairs.
+    """What `vunet evaluate` does: `copy`, `warp` and networks on a table of pairs.
 
     Args:
         pairs_csv: Table of pairs, see `read_pairs`.
-        model: Name of shipped weights or a weights file; None for the baselines alone.
+        models: Names of shipped weights or weights files, baselines among them; the sheet's worst
+            pairs are those of the first.
         json_path: Where to write the report.
         sheet: Where to write the sheet of pictures, a JPEG.
         backbones: Folder with the judging networks; `shared/backbones` in or beside the repository
@@ -475,21 +536,36 @@ def evaluate_files(
     pairs = read_pairs(pairs_csv)
     folder = metrics.find_backbones(backbones)
     rows: dict[str, Row] = {"copy": copy_row, "warp": warp_row}
-    if model is not None:
-        name = Path(model).stem
-        taken = name in (*rows, IDEAL, TRUTH)
-        rows[f"model {name}" if taken else name] = engine_row(model, device, retarget=retarget)
+    names: list[str] = []
+    for model in models:
+        names.append(_row_name(model, (*rows, IDEAL, TRUTH)))
+        rows[names[-1]] = network_row(model, device, retarget=retarget)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    report = evaluate(rows, pairs, backbones=folder, device=device, sheet=sheet, quiet=quiet) | {
-        "model": None if model is None else Path(model).name,
-        "retarget": retarget,
-    }
+    report = evaluate(
+        rows,
+        pairs,
+        backbones=folder,
+        device=device,
+        sheet=sheet,
+        worst_of=names[0] if names else None,
+        quiet=quiet,
+    ) | {"models": {n: Path(m).name for n, m in zip(names, models, strict=True)}}
+    report["retarget"] = retarget
     report["table"] = pairs_csv.name
     if json_path is not None:
         text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
         write_atomic(json_path, (text + "\n").encode("utf-8"))
     return report
+
+
+def _row_name(model: str | Path, taken: Sequence[str]) -> str:
+    """What a model's row is called: by its file, or by its folder where that says more."""
+    path = Path(model)
+    name = path.parent.name if path.name == "model.safetensors" and path.parent.name else path.stem
+    while name in taken:
+        name = f"model {name}"
+    return name
 
 
 def _names(pair: Pair) -> dict[str, str]:

@@ -31,12 +31,14 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from vunet import losses
-from vunet.checkpoint import load_reposer, save_reposer
+from vunet.baselines import Pix2PixRival, baseline_losses
+from vunet.checkpoint import load_network, save_reposer
 from vunet.config import TrainConfig, to_json
 from vunet.data import Batch, BatchMaker
 from vunet.dataset import UNKNOWN, Dataset
 from vunet.geometry import HEAD, analytic_warp, capsules
 from vunet.model import PART_COUNT, Painted, Reposer, autocast
+from vunet.networks import build
 
 SHEET_ROWS = 12
 WARM_UP_STEPS = 100
@@ -240,19 +242,19 @@ def train(config: TrainConfig, datasets: list[Dataset], plan: TrainPlan) -> dict
         raise TrainError("--device cuda: no usable GPU here; use --device cpu")
     amp = True
     torch.manual_seed(config.seed)
-    model = Reposer(config.model)
+    model = build(config.model)
     if plan.init is not None:
-        start, _ = load_reposer(plan.init)
+        start, _ = load_network(plan.init)
         if start.config != config.model:
             raise TrainError(f"{plan.init}: made with other network settings: {start.config}")
         model.load_state_dict(start.state_dict())
     model = model.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     average = copy.deepcopy(model).requires_grad_(False).eval()
     optimiser = torch.optim.AdamW(
-        model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4
+        model.parameters(), lr=config.learning_rate, betas=config.betas, weight_decay=1e-4
     )
     features = _features(plan.backbones, device)
-    rival = _Rival(config, device) if config.adversarial_weight > 0 else None
+    rival = _rival(config, device)
     learner = _Learner(model, average, optimiser, rival)
     progress = learner.load(state_path, config, device) if plan.resume else _Progress()
     spent = progress.elapsed
@@ -323,7 +325,10 @@ def train(config: TrainConfig, datasets: list[Dataset], plan: TrainPlan) -> dict
                 rendered=batch.rendered,
                 amp=amp,
             )
-            parts = batch_losses(painted, batch, features, config, step, amp, keep)
+            if config.model.network == "reposer":
+                parts = batch_losses(painted, batch, features, config, step, amp, keep)
+            else:
+                parts = baseline_losses(painted, batch, features, config, step, amp)
             if rival is not None and step >= config.adversarial_start:
                 parts.update(rival.play(painted, batch, step, amp))
             total = torch.stack([p.float() for p in parts.values()]).sum()
@@ -385,6 +390,8 @@ def _follow(average: nn.Module, model: nn.Module, decay: float) -> None:
     """Move the averaged weights towards the current ones."""
     for slow, fast in zip(average.parameters(), model.parameters(), strict=True):
         slow.lerp_(fast, 1 - decay)
+    for slow, fast in zip(average.buffers(), model.buffers(), strict=True):
+        slow.copy_(fast)
 
 
 def _validation_config(config: TrainConfig) -> TrainConfig:
@@ -395,7 +402,7 @@ def _validation_config(config: TrainConfig) -> TrainConfig:
 
 @torch.no_grad()
 def _examine(
-    model: Reposer,
+    model: nn.Module,
     check: BatchMaker | None,
     features: losses.SqueezeFeatures | None,
     out: Path,
@@ -427,19 +434,10 @@ def _examine(
         if features is not None:
             distance.append(float(losses.perceptual(features, result, truth, amp)))
         if number == 0:
-            noise = torch.randn(
-                len(result), *painted.latents.shape[1:], generator=torch.Generator().manual_seed(0)
-            ).to(result.device)
-            drawn = model.prior.draw(target.joints, noise)
-            # three ways to paint without the photo's pixels: own latents, a neighbour's, drawn ones
-            columns = [
-                model.paint(z, target.joints, None, amp=amp)
-                for z in (painted.latents, painted.latents.roll(1, 0), drawn)
-            ]
-            shown = [p.image * torch.sigmoid(p.alpha_logits) for p in columns]
-            seen = painted.visibility.expand(-1, 3, -1, -1) * 2 - 1
             geometry, _ = analytic_warp(source.images, source.masks, source.joints, target.joints)
-            columns = [source.images * source.masks, geometry, result, truth, seen, *shown]
+            columns = [source.images * source.masks, geometry, result, truth]
+            if isinstance(model, Reposer):
+                columns += _without_photo(model, painted, target.joints, amp)
             _write_sheet(columns, out / "sheets" / f"{step:07d}.jpg")
     found = {"val_l1": float(np.mean(l1))}
     if distance:
@@ -449,6 +447,18 @@ def _examine(
     return {k: round(v, 4) for k, v in found.items()}
 
 
+def _without_photo(model: Reposer, painted: Painted, joints: Tensor, amp: bool) -> list[Tensor]:
+    """What is copied; the person painted from own latents, a neighbour's and drawn ones alone."""
+    noise = torch.randn(painted.latents.shape, generator=torch.Generator().manual_seed(0))
+    drawn = model.prior.draw(joints, noise.to(joints.device))
+    seen = painted.visibility.expand(-1, 3, -1, -1) * 2 - 1
+    pictures = [
+        model.paint(z, joints, None, amp=amp)
+        for z in (painted.latents, painted.latents.roll(1, 0), drawn)
+    ]
+    return [seen, *(p.image * torch.sigmoid(p.alpha_logits) for p in pictures)]
+
+
 def _write_sheet(columns: list[Tensor], path: Path) -> None:
     rows = [
         np.concatenate([c[i].float().cpu().numpy() for c in columns], 2)
@@ -456,6 +466,13 @@ def _write_sheet(columns: list[Tensor], path: Path) -> None:
     ]
     picture = np.clip((np.concatenate(rows, 1).transpose(1, 2, 0) + 1) * 127.5, 0, 255)
     cv2.imwrite(str(path), picture.astype(np.uint8)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
+
+
+def _rival(config: TrainConfig, device: torch.device) -> _Rival | Pix2PixRival | None:
+    """Whom the network plays against, if anybody."""
+    if config.adversarial_weight <= 0:
+        return None
+    return (Pix2PixRival if config.model.network == "pix2pix" else _Rival)(config, device)
 
 
 class _Rival:
@@ -527,10 +544,10 @@ class _Progress:
 class _Learner:
     """Everything that changes while training."""
 
-    model: Reposer
-    average: Reposer
+    model: nn.Module
+    average: nn.Module
     optimiser: torch.optim.Optimizer
-    rival: _Rival | None
+    rival: _Rival | Pix2PixRival | None
 
     def save(self, path: Path, config: TrainConfig, progress: _Progress) -> None:
         """Write the state whole or not at all."""

@@ -26,7 +26,7 @@ from pose.presets import PRESETS
 from vunet.images import read_image
 
 VERBS = {
-    *("repose", "pose", "sample", "prepare", "train", "evaluate"),
+    *("repose", "pose", "mix", "sample", "prepare", "train", "evaluate"),
     *("bench", "app", "models", "poses", "demo"),
 }
 
@@ -141,7 +141,7 @@ def test_version(run: Run) -> None:
             "--every-minutes 2",
             {"data": (Path("a"), Path("b")), "resume": True, "minutes": 2.5, "steps": 9},
         ),
-        ("evaluate --pairs p.csv --model m --json o.json --sheet s.jpg", {"model": "m"}),
+        ("evaluate --pairs p.csv --model m --json o.json --sheet s.jpg", {"model": ("m",)}),
         ("bench --json o.json", {"json": Path("o.json")}),
         ("app --port 8000", {"port": 8000}),
         (

@@ -72,7 +72,7 @@ def write_losses(path: Path) -> None:
         photos = people._write_set(Path(folder) / "photos", "photos")
         renders = people._write_set(Path(folder) / "rendered", "rendered")
         rows = test_train.twenty_steps(photos, renders)
-    lines = [f"{step:2d} {total:.6f}" for step, total in enumerate(rows)]
+    lines = [f"{step:2d} {total:.6f}" for step, total in zip([*range(20), 0], rows, strict=True)]
     path.write_text("\n".join(["# step, sum of all losses", *lines]) + "\n", encoding="utf-8")
 
 

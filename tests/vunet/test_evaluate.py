@@ -152,15 +152,15 @@ class TestOutputs:
     def test_refused(self, tmp_path, outputs, says):
         paths = {key: tmp_path / name for key, name in outputs.items()}
         with pytest.raises(OutputError, match=says):
-            evaluate_files(tmp_path / "gone.csv", None, **paths)
+            evaluate_files(tmp_path / "gone.csv", (), **paths)
 
     def test_the_table_comes_first_then_the_backbones(self, photos, tmp_path):
         with pytest.raises(PairsError, match=r"gone\.csv cannot be read"):
-            evaluate_files(tmp_path / "gone.csv", None)
+            evaluate_files(tmp_path / "gone.csv", ())
         table = photos / "one.csv"
         table.write_text("appearance,pose\ncat.png,cat.png\n")
         with pytest.raises(metrics.BackboneMissing, match="no such folder"):
-            evaluate_files(table, None, backbones=tmp_path / "nowhere")
+            evaluate_files(table, (), backbones=tmp_path / "nowhere")
 
 
 class TestEvaluate:

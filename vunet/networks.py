@@ -1,0 +1,15 @@
+"""Which class a config's network is."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from vunet.baselines import Pix2Pix, VUNet2018
+from vunet.config import ModelConfig
+from vunet.model import Reposer
+
+
+def build(config: ModelConfig) -> nn.Module:
+    """A network with fresh weights."""
+    kinds = {"reposer": Reposer, "vunet-2018": VUNet2018, "pix2pix": Pix2Pix}
+    return kinds[config.network](config)
