@@ -24,7 +24,7 @@ from torch.nn.utils.parametrizations import weight_norm
 from vunet import geometry as geo
 from vunet.config import ModelConfig, TrainConfig
 from vunet.data import Batch
-from vunet.losses import SqueezeFeatures
+from vunet.losses import Reduce, SqueezeFeatures, step_rival
 from vunet.model import PART_COUNT, Gaussian, Painted, autocast
 
 _CHAINS = ((16, 14, 12, 6, 8, 10), (15, 13, 11, 5, 7, 9))
@@ -360,6 +360,7 @@ class Pix2PixRival:
         self.net = Pix2PixDiscriminator(2 * config.model.detail_channels).to(device)
         self.optimiser = torch.optim.Adam(self.net.parameters(), lr=2e-4, betas=(0.5, 0.999))
         self.size = (config.model.size[0], config.model.size[1])
+        self.reduce: Reduce | None = None
 
     def play(self, painted: Painted, batch: Batch, step: int, amp: bool) -> dict[str, Tensor]:
         """Train the discriminator on a batch; return the generator's side of the game."""
@@ -378,10 +379,7 @@ class Pix2PixRival:
         with autocast(truth.device, amp):
             true, false = self.net(condition, truth), self.net(condition, result.detach())
         loss = F.softplus(-true.float()).mean() + F.softplus(false.float()).mean()
-        self.optimiser.zero_grad(set_to_none=True)
-        (0.5 * loss).backward()
-        self.optimiser.step()
-        self.net.requires_grad_(False)
+        step_rival(self.net, self.optimiser, 0.5 * loss, self.reduce)
         with autocast(truth.device, amp):
             score = self.net(condition, result)
         return {"adversarial": F.softplus(-score.float()).mean()}

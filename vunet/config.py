@@ -113,7 +113,7 @@ class TrainConfig:
 
 
 PRESETS: dict[str, TrainConfig] = {
-    "person": TrainConfig(),
+    "person": TrainConfig(adversarial_weight=0.05, adversarial_start=2400),
     "vunet-2018": TrainConfig(
         model=ModelConfig(network="vunet-2018", generator_channels=(26, 52, 52, 52, 52, 52)),
         learning_rate=1e-3,

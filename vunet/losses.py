@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -241,6 +242,24 @@ def smoothness(flow: Tensor) -> Tensor:
     size = (flow**2).mean() * 5e-5
     uneven = (flow[..., 1:, :] - flow[..., :-1, :]).pow(2).mean()
     return size + 0.003 * (uneven + (flow[..., 1:] - flow[..., :-1]).pow(2).mean())
+
+
+Reduce = Callable[[Tensor], Tensor]
+"""Mean of a tensor over all processes."""
+
+
+def step_rival(
+    net: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor, reduce: Reduce | None
+) -> None:
+    """One step of a discriminator, which is left frozen; the same in every process."""
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    if reduce is not None:
+        for parameter in net.parameters():
+            if parameter.grad is not None:
+                parameter.grad = reduce(parameter.grad)
+    optimiser.step()
+    net.requires_grad_(False)
 
 
 class PatchDiscriminator(nn.Module):

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -255,6 +255,8 @@ def train(config: TrainConfig, datasets: list[Dataset], plan: TrainPlan) -> dict
     )
     features = _features(plan.backbones, device)
     rival = _rival(config, device)
+    if rival is not None and accelerator.num_processes > 1:
+        rival.reduce = lambda g: cast(Tensor, accelerator.reduce(g, "mean"))
     learner = _Learner(model, average, optimiser, rival)
     progress = learner.load(state_path, config, device) if plan.resume else _Progress()
     spent = progress.elapsed
@@ -482,6 +484,7 @@ class _Rival:
         self.net = losses.PatchDiscriminator().to(device)
         self.optimiser = torch.optim.Adam(self.net.parameters(), lr=4e-4, betas=(0.5, 0.99))
         self.config = config
+        self.reduce: losses.Reduce | None = None
 
     def play(self, painted: Painted, batch: Batch, step: int, amp: bool) -> dict[str, Tensor]:
         """Train the discriminator on a batch; return the generator's side of the game."""
@@ -512,10 +515,7 @@ class _Rival:
             other, _ = net(truth, caps.roll(1, 0))  # a true picture of somebody else is false, too
         loss = F.relu(1 - true.float()).mean()
         loss = loss + 0.5 * (F.relu(1 + false.float()).mean() + F.relu(1 + other.float()).mean())
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimiser.step()
-        net.requires_grad_(False)
+        losses.step_rival(self.net, self.optimiser, loss, self.reduce)
         with autocast(truth.device, amp):
             score, own_features = net(result, caps)
         pairs = zip(own_features, true_features, strict=True)
