@@ -778,7 +778,7 @@ def _run_config(path: Path, base: TrainConfig) -> TrainConfig:
         known = {field.name: field for field in dataclasses.fields(base)}
         unknown = set(values) - set(known)
         if unknown:
-            raise ValueError(f"unknown settings {sorted(unknown)}")
+            raise ValueError(f"of another version of vunet: unknown settings {sorted(unknown)}")
         plain: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in values.items()
@@ -792,7 +792,8 @@ def _run_config(path: Path, base: TrainConfig) -> TrainConfig:
         ) from None
     except (ValueError, TypeError, AttributeError) as error:
         raise UsageError(
-            f"{shown(path)}: the run's settings are damaged ({error}); begin anew in another folder"
+            f"{shown(path)}: the run's settings cannot be used ({error}); "
+            "begin anew in another folder"
         ) from None
 
 

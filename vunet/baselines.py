@@ -360,6 +360,7 @@ class Pix2PixRival:
         self.net = Pix2PixDiscriminator(2 * config.model.detail_channels).to(device)
         self.optimiser = torch.optim.Adam(self.net.parameters(), lr=2e-4, betas=(0.5, 0.999))
         self.size = (config.model.size[0], config.model.size[1])
+        self.weight = config.adversarial_weight
         self.reduce: Reduce | None = None
 
     def play(self, painted: Painted, batch: Batch, step: int, amp: bool) -> dict[str, Tensor]:
@@ -382,7 +383,7 @@ class Pix2PixRival:
         step_rival(self.net, self.optimiser, 0.5 * loss, self.reduce)
         with autocast(truth.device, amp):
             score = self.net(condition, result)
-        return {"adversarial": F.softplus(-score.float()).mean()}
+        return {"adversarial": F.softplus(-score.float()).mean() * self.weight}
 
 
 class Pix2PixDiscriminator(nn.Module):

@@ -111,9 +111,10 @@ def run_bench(
 
     def compose() -> None:
         with torch.inference_mode():
-            compose_layer(
-                painted, [Carried(subject, windows[0], painted.warped)], windows[1], canvas
+            photos = (
+                [] if painted.warped is None else [Carried(subject, windows[0], painted.warped)]
             )
+            compose_layer(painted, photos, windows[1], canvas)
 
     stages: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as folder:

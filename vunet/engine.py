@@ -101,7 +101,7 @@ class Engine:
         self.device = device
         self._lock = threading.Lock()
         # bf16 pays only where the processor multiplies it in hardware
-        self.amp = device.type == "cuda" or _has_fast_bf16()
+        self.amp = device.type == "cuda" or has_fast_bf16()
 
     @classmethod
     def load(cls, model: str | Path = "person", device: str = "auto") -> Engine:
@@ -116,7 +116,7 @@ class Engine:
             EngineError: If the device is not there.
         """
         net, digest = load_reposer(model)
-        return cls(net, digest, _device(device))
+        return cls(net, digest, pick_device(device))
 
     @cached_property
     def estimator(self) -> PoseEstimator:
@@ -158,13 +158,14 @@ class Engine:
         Raises:
             ValueError: One sentence naming what cannot be used, why, and the way out.
         """
-        subject, warnings = self._subject(appearance, person, "the appearance photo")
+        subject, warnings = self._subject(appearance, person, "the appearance photo", base=True)
         subjects = [subject]
         for number, photo in enumerate(also, 1):
             other, notes = self._subject(photo, None, f"further photo {number}")
             subjects.append(other)
             warnings += notes
         return self._drawn(
+            subject,
             subjects,
             partial(draw_subjects, self.model, subjects, amp=self.amp),
             pose,
@@ -221,7 +222,7 @@ class Engine:
                 raise EngineError(f"strength {name}: there is no photo for this part")
             if not 0 <= value <= 1:
                 raise EngineError(f"strength {name} must be between 0 and 1, got {value}")
-        subject, warnings = self._subject(base, person, "the base photo")
+        subject, warnings = self._subject(base, person, "the base photo", base=True)
         subjects = [subject]
         shares = torch.zeros(1 + len(parts), PART_COUNT)
         shares[0] = 1
@@ -236,7 +237,8 @@ class Engine:
             shares[:, rows] *= 1 - amount
             shares[number, rows] += amount
         return self._drawn(
-            subjects,
+            subject,
+            [subject],
             partial(draw_mix, self.model, subjects, shares, amp=self.amp),
             subject.pose if pose is None else pose,
             warnings,
@@ -295,7 +297,7 @@ class Engine:
     # --- steps ----------------------------------------------------------------------------
 
     def _subject(
-        self, photo: ImageLike, person: int | None, unnamed: str
+        self, photo: ImageLike, person: int | None, unnamed: str, *, base: bool = False
     ) -> tuple[Subject, list[str]]:
         """The person of a photo, and what was guessed."""
         image = self._limited(read_image(photo))
@@ -304,16 +306,17 @@ class Engine:
         detection = choose_person(people, person, name)
         warnings = []
         if len(people) > 1 and person is None:
-            warnings.append(
-                f"{name}: {len(people)} people found; the largest was taken (choose with --person)."
-            )
+            way = "choose with --person" if base else "cut the photo to the one who is meant"
+            warnings.append(f"{name}: {len(people)} people found; the largest was taken ({way}).")
         whole, guessed = complete(detection.pose)
-        warnings += [f"In the photo: {w[0].lower()}{w[1:]}" for w in guessed]
+        where = "the photo" if base else name
+        warnings += [f"In {where}: {w[0].lower()}{w[1:]}" for w in guessed]
         return Subject(image, detection.mask, whole), warnings
 
     def _drawn(
         self,
-        subjects: Sequence[Subject],
+        subject: Subject,
+        showing: Sequence[Subject],
         draw: Callable[[Pose, tuple[int, int]], Layer],
         pose: ImageLike | Pose,
         notes: Sequence[str],
@@ -324,11 +327,10 @@ class Engine:
         seed: int,
         size: int | None,
     ) -> Result:
-        """Place a pose, draw in it the person whose base photo is the first subject, and finish."""
+        """Place a pose for a subject, draw in it whom the photos `showing` show, and finish."""
         if frame not in ("appearance", "pose"):
             raise EngineError(f"frame must be appearance or pose, got {frame!r}")
         self._check_size(size)
-        subject = subjects[0]
         resolved = resolve_pose(pose, person=None, estimator=self.estimator)
         self._check_background(background, resolved)
         warnings = [*resolved.warnings, *notes]
@@ -344,7 +346,7 @@ class Engine:
             if retarget:
                 target = replace(with_limbs_of(target, subject.pose), size=canvas)
         target, canvas = _resized(target, canvas, size)
-        warnings += _not_shown([s.pose for s in subjects], target)
+        warnings += _not_shown([s.pose for s in showing], target)
         with self._lock:
             layer = draw(target, canvas)
         behind = self._background(background, frame, subject, resolved, canvas)
@@ -423,7 +425,12 @@ class Engine:
         )
 
 
-def _device(name: str) -> torch.device:
+def pick_device(name: str) -> torch.device:
+    """The device of a name: auto, cpu or cuda.
+
+    Raises:
+        EngineError: If there is no such device.
+    """
     if name not in ("auto", "cpu", "cuda"):
         raise EngineError(f"device must be auto, cpu or cuda, got {name!r}")
     if name == "cuda" and not torch.cuda.is_available():
@@ -433,7 +440,8 @@ def _device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _has_fast_bf16() -> bool:
+def has_fast_bf16() -> bool:
+    """Whether this processor multiplies bf16 matrices faster than others."""
     try:
         return bool(torch.cpu._is_amx_tile_supported())
     except AttributeError:  # the query is young, and not part of torch's promises
@@ -488,8 +496,9 @@ def _with_unmoved(layer: Layer, behind: np.ndarray, subject: Subject) -> tuple[L
     if layer.unmoved.max() < 0.5:
         return layer, behind
     canvas = layer.alpha.shape
-    photo, mask = _fitted(subject.image, canvas), _fitted(subject.mask, canvas)
-    reach = 2 * round(2 * GROWTH * max(canvas)) + 1
+    photo = _fitted(subject.image, canvas)
+    mask = np.clip(_fitted(subject.mask, canvas), 0, 1)  # enlarging overshoots
+    reach = 2 * GROWTH * max(canvas)
     unmoved = layer.unmoved.copy()
     # what hangs together with the place that a part has left has left with it
     bare = ((mask > 0.3) & (layer.alpha < 0.5)).astype(np.uint8)
@@ -502,12 +511,14 @@ def _with_unmoved(layer: Layer, behind: np.ndarray, subject: Subject) -> tuple[L
     edge = 2 * round(GROWTH * max(canvas) / 2) + 1
     gone = cv2.dilate(np.where(left, 1, 0)[pieces].astype(np.uint8), np.ones((edge, edge)))
     unmoved[(gone > 0) & (layer.alpha < 0.5)] = 0
-    near = cv2.dilate(unmoved, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    away = cv2.distanceTransform((unmoved < 0.5).astype(np.uint8), cv2.DIST_L2, 3)
+    near = np.clip(2 - 2 * away / reach, 0, 1)
     # round it: not where the old person stood or the new one stands otherwise
     gone = np.maximum(mask > 0.1, layer.alpha > 0.1) * (1 - unmoved)
     gone = cv2.dilate(gone.astype(np.float32), np.ones((3, 3), np.uint8))
     kept = np.where(gone > unmoved, unmoved, np.maximum(unmoved, near * (1 - gone)))
     kept = cv2.GaussianBlur(kept, (0, 0), 1.0)
+    kept[kept > 0.98] = 1  # bit for bit
     k = kept[..., None]
     layer = Layer(
         colour=layer.colour + k * (photo - layer.colour),

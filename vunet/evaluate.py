@@ -103,8 +103,8 @@ PROTOCOL = (
     "truth: the pose photo itself; its PCKh is the ceiling that the two detectors allow. "
     "ideal: its person on plain grey, the best that a method can score which leaves the background "
     "plain.",
-    "ms: median time of one picture after the first three. Of `copy` and `warp` it leaves out "
-    "reading and detecting; of a network it is end to end, from files to picture.",
+    "ms: median time of one picture after the first three. Of a re-posing network it is end to "
+    "end, from files to picture; of all other rows it leaves out reading and detecting.",
 )
 """How the figures are made, in words; it goes into every report."""
 
@@ -243,6 +243,7 @@ def baseline_row(network: Any, device: str = "auto") -> Row:  # noqa: ANN401 - s
         device: auto, cpu or cuda.
     """
     from pose.complete import complete
+    from vunet.engine import has_fast_bf16, pick_device
     from vunet.framing import points_of
     from vunet.render import (
         Subject,
@@ -255,10 +256,9 @@ def baseline_row(network: Any, device: str = "auto") -> Row:  # noqa: ANN401 - s
         to_array,
     )
 
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    network = network.to(device)
-    size = network.config.size
+    place = pick_device(device)
+    network = network.to(place)
+    size, amp = network.config.size, place.type == "cuda" or has_fast_bf16()
 
     @torch.inference_mode()
     def draw(case: Case) -> np.ndarray:
@@ -267,9 +267,9 @@ def baseline_row(network: Any, device: str = "auto") -> Row:  # noqa: ANN401 - s
         canvas = (case.truth.shape[0], case.truth.shape[1])
         subject = Subject(case.appearance, case.source.mask, source)
         windows = source_window(subject, size), target_window(target, canvas, size)
-        tensors = [t.to(device) for t in subject_tensors(subject, windows[0])]
-        joints = joints_in(windows[1], points_of(target, canvas)).to(device)
-        painted = network(*tensors, joints)
+        tensors = [t.to(place) for t in subject_tensors(subject, windows[0])]
+        joints = joints_in(windows[1], points_of(target, canvas)).to(place)
+        painted = network(*tensors, joints, amp=amp)
         picture = np.full((*canvas, 3), PLAIN, np.uint8)
         region = x0, y0, x1, y1 = region_of(windows[1], canvas)
         if x1 > x0 and y1 > y0:
@@ -292,6 +292,8 @@ def network_row(model: str | Path, device: str = "auto", *, retarget: bool = Fal
     network, _ = load_network(model)
     if isinstance(network, Reposer):
         return engine_row(model, device, retarget=retarget)
+    if retarget:
+        raise ValueError(f"{model}: a baseline cannot keep limb lengths; leave retarget out")
     return baseline_row(network, device)
 
 
@@ -550,7 +552,7 @@ def evaluate_files(
         sheet=sheet,
         worst_of=names[0] if names else None,
         quiet=quiet,
-    ) | {"models": {n: Path(m).name for n, m in zip(names, models, strict=True)}}
+    ) | {"models": {n: str(m) for n, m in zip(names, models, strict=True)}}
     report["retarget"] = retarget
     report["table"] = pairs_csv.name
     if json_path is not None:
@@ -561,8 +563,10 @@ def evaluate_files(
 
 def _row_name(model: str | Path, taken: Sequence[str]) -> str:
     """What a model's row is called: by its file, or by its folder where that says more."""
-    path = Path(model)
-    name = path.parent.name if path.name == "model.safetensors" and path.parent.name else path.stem
+    path = Path(model).absolute()
+    if path.name == "model.safetensors":
+        path = path.parent
+    name = path.stem if path.suffix == ".safetensors" else path.name
     while name in taken:
         name = f"model {name}"
     return name

@@ -96,6 +96,7 @@ def draw_subjects(
     shares = (shown / _SHARPNESS).softmax(1)
     bodies = geo.capsules(target, model.half_size, model.full_size)  # (1, P, H/2, W/2)
     of_parts = torch.einsum("bnhw,bphw->bnp", shares, bodies)
+    of_parts[:, 0] += 1e-4  # parts outside the picture look like the first photo's
     of_parts = of_parts / of_parts.sum(1, keepdim=True).clamp_min(1e-6)
     gains = [shares[:, i : i + 1] for i in range(len(views))]
     best = int((shares * bodies.amax(1, keepdim=True)).sum((0, 2, 3)).argmax())

@@ -83,8 +83,21 @@ class Warped:
     """(B, P) how surely each part looks just as in the photo, see `geometry.stillness`."""
     kept: Tensor
     """(B, 1, H/2, W/2) how surely a pixel looks just as the photo shows it."""
-    vacated: Tensor
-    """(B, 1, h, w) where in the photo parts lay that look otherwise now."""
+    lay: Tensor
+    """(B, P, h, w) where each part lies in the photo: the labels' and, where those are wrong, the
+    pose's opinion."""
+
+    @property
+    def vacated(self) -> Tensor:
+        """(B, 1, h, w) where in the photo parts lay that look otherwise now, and a little round."""
+        left = (self.lay * (1 - self.still)[:, :, None, None]).amax(1, keepdim=True)
+        return F.max_pool2d(left, 3, 1, 1)
+
+    @property
+    def changed(self) -> Tensor:
+        """(B, 1, H/2, W/2) share of parts of the new pose that look otherwise, copied or not."""
+        shares = F.interpolate(self.part_logits, scale_factor=2.0, mode="bilinear").softmax(1)
+        return (shares[:, :-1] * (1 - self.still)[:, :, None, None]).sum(1, keepdim=True)
 
 
 @dataclass
@@ -382,9 +395,6 @@ class Reposer(nn.Module):
         shares = enlarge(part_logits, self.half_size).softmax(1)[:, :P]
         weights = shares * enlarge(taken[:, :, 3], self.half_size)
         colour, cover = self._sample_full(layers, transforms, flow, weights)
-        with torch.no_grad():  # the labels' and, where those are wrong, the pose's opinion
-            lay = torch.maximum(source_parts, source_caps * mask) * (1 - still)[:, :, None, None]
-            vacated = F.max_pool2d(lay.amax(1, keepdim=True), 3, 1, 1)
         return Warped(
             colour=colour,
             cover=cover,
@@ -398,7 +408,7 @@ class Reposer(nn.Module):
             transforms=transforms,
             still=still,
             kept=(weights * still[:, :, None, None]).sum(1, keepdim=True),
-            vacated=vacated,
+            lay=torch.maximum(source_parts, source_caps * mask),
         )
 
     def with_gains(self, warped: Warped, images: Tensor, masks: Tensor, gains: Tensor) -> Warped:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pose.estimator import PoseEstimator
 
 ImageLike = str | Path | Image.Image | np.ndarray
+SAME_PLACE = 0.01
+"""Joints within so many of the subject's body scales of their own are where they were."""
 POSE_FILE_SUFFIXES = frozenset({".json", ".csv"})
 SMALLEST_SHRINK = 0.55
 """A figure is made smaller down to this share so that it fits the picture, then it is cut off."""
@@ -148,7 +150,8 @@ def place_on_photo(
 
     The figure gets the subject's size. Where the photo shows feet, the new feet stand on the same
     ground; otherwise the shoulders stay where they are. A whole figure that would leave the
-    picture is made smaller, and told.
+    picture is made smaller, and told. The subject's own pose stays where it is, also with some
+    joints moved, as long as these stay in the picture.
 
     Args:
         pose: Complete BODY27 pose to take.
@@ -158,6 +161,11 @@ def place_on_photo(
     """
     if keep_limbs:
         pose = retarget(pose, subject)
+    apart = np.linalg.norm(pose.keypoints - subject.keypoints, axis=1)
+    if np.mean(apart < SAME_PLACE * body_scale(subject)) > 0.5:
+        stays = replace(pose, size=canvas)  # their own pose, perhaps with a limb or two moved
+        if not set(_beyond(stays, canvas)) - set(_beyond(subject, canvas)):
+            return stays, ()
     scale = body_scale(subject) / body_scale(pose)
     feet = _visible_ground(subject, canvas)
     standing = feet is not None and _has_feet(pose)
@@ -206,7 +214,7 @@ def place_on_photo(
             result = result.transformed(np.array([[1, 0, slide], [0, 1, 0]]), canvas)
     beyond = _beyond(result, canvas)
     if beyond:
-        warnings.append(f"Parts of the pose lie outside the picture: {beyond}.")
+        warnings.append(f"Parts of the pose lie outside the picture: {', '.join(beyond)}.")
     return result, tuple(warnings)
 
 
@@ -247,8 +255,8 @@ def _has_feet(pose: Pose) -> bool:
     return bool((pose.confidence[ankles] > INFERRED_CONFIDENCE).any())
 
 
-def _beyond(pose: Pose, canvas: tuple[int, int]) -> str:
-    """Which named regions of a pose lie outside a canvas, in words."""
+def _beyond(pose: Pose, canvas: tuple[int, int]) -> list[str]:
+    """Which regions of a pose lie outside a canvas, in words."""
     height, width = canvas
     x, y = pose.keypoints[:, 0], pose.keypoints[:, 1]
     outside = (x < 0) | (y < 0) | (x > width) | (y > height)
@@ -260,5 +268,4 @@ def _beyond(pose: Pose, canvas: tuple[int, int]) -> str:
         "the left leg": ("left_knee", "left_ankle"),
         "the right leg": ("right_knee", "right_ankle"),
     }
-    found = [r for r, names in regions.items() if outside[[index[n] for n in names]].any()]
-    return ", ".join(found)
+    return [r for r, names in regions.items() if outside[[index[n] for n in names]].any()]

@@ -149,7 +149,7 @@ def compose_layer(
     Args:
         painted: For one picture.
         photos: Whose pixels are fetched, each at its share; the first is the one whose frame the
-            canvas may be. None where all is invented.
+            canvas may be. Empty where all is invented.
         to_window: Window of the canvas.
         canvas: (height, width).
     """
@@ -368,6 +368,9 @@ def _fetch(
             y -= np.float32(from_window.top * net + 0.5)
             stays = 1 - cv2.remap(vacated, x, y, cv2.INTER_LINEAR)
             unmoved[view] += still[p] * around[..., 0] * near * stays
+    if comparable:  # an arm laid before the chest, copied or painted, hides what has not moved
+        changed = resample(to_array(warped.changed), to_window, region, cv2.INTER_LINEAR)
+        unmoved *= np.clip(1 - 2 * changed[..., 0], 0, 1)
     return _Fetched(total, shares, unmoved)
 
 

@@ -314,6 +314,7 @@ def train(config: TrainConfig, datasets: list[Dataset], plan: TrainPlan) -> dict
             step = progress.step
             batch = maker.batch(step)
             noise, keep = step_noise(batch, step, rank, config)
+            torch.manual_seed((config.seed * 1_000_003 + step) * 64 + rank)  # dropout of baselines
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(step, config)
             source, target = batch.source, batch.target

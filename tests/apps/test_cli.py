@@ -459,14 +459,19 @@ def test_pose_writes_a_file(run: Run, photo: Path, landscape: Path, tmp_path: Pa
     assert not (tmp_path / "no.json").exists()
 
 
-def test_mix_writes_the_bases_size(
-    run: Run, photo: Path, tiny_weights: Path, tmp_path: Path
+def test_mix_lends_what_it_is_asked_to(
+    run: Run, photo: Path, root: Path, tiny_weights: Path, tmp_path: Path
 ) -> None:
-    out = tmp_path / "mixed.png"
-    options = ("--part", f"top={photo}", "--strength", "top=0.5", "--model", tiny_weights)
-    outcome = run("mix", "--base", photo, "--pose", "standing", "--out", out, *options)
-    assert outcome.code == 0, outcome
-    assert read_image(out).shape == read_image(photo).shape
+    other = root / "apps" / "examples" / "person_2.jpg"
+    pictures = {}
+    for strength in ("0", "1"):
+        out = tmp_path / f"{strength}.png"
+        options = ("--part", f"top={other}", "--strength", f"top={strength}")
+        outcome = run("mix", "--base", photo, "--out", out, *options, "--model", tiny_weights)
+        assert outcome.code == 0, outcome
+        pictures[strength] = read_image(out).astype(int)
+        assert pictures[strength].shape == read_image(photo).shape
+    assert np.abs(pictures["0"] - pictures["1"]).max() > 20
     gone = ("--part", f"top={tmp_path / 'gone.jpg'}", "--model", tiny_weights)
     assert_refused(run("mix", "--base", photo, "--out", tmp_path / "no.png", *gone), "gone.jpg")
     assert not (tmp_path / "no.png").exists()

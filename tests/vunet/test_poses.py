@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -215,6 +216,23 @@ def arms_up(pose: Pose) -> Pose:
     for shoulder, arm in ((5, [7, 9, 17, 19, 21]), (6, [8, 10, 18, 20, 22])):
         points[arm, 1] = 2 * points[shoulder, 1] - points[arm, 1]
     return Pose(BODY27, points, pose.confidence, pose.size)
+
+
+def test_own_pose_stays_where_it_is_even_at_the_border(make_person: MakePerson) -> None:
+    """Toes below the photo and a hand at its edge are no reason to move the person."""
+    person = make_person(1, size=(500, 400), fill=0.9)
+    x, y = person.keypoints.T
+    move = np.array([[1, 0, 2 - x.min()], [0, 1, 509 - y.max()]])
+    edge = person.transformed(move, (500, 400))
+    placed, warnings = place_on_photo(edge, edge, keep_limbs=True, canvas=(500, 400))
+    np.testing.assert_allclose(placed.keypoints, edge.keypoints, atol=0.2)
+    assert warnings == ()
+    index = edge.skeleton.index["right_wrist"]
+    points = edge.keypoints.copy()
+    points[index] += [3, -30]
+    bent = dataclasses.replace(edge, keypoints=points)
+    placed, _ = place_on_photo(bent, edge, keep_limbs=False, canvas=(500, 400))
+    np.testing.assert_allclose(placed.keypoints, points)
 
 
 def test_too_tall_poses_shrink_with_a_warning(make_person: MakePerson) -> None:

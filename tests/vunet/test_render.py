@@ -13,6 +13,7 @@ import torch
 
 from pose import BODY27, Pose
 from pose.retarget import body_scale
+from vunet import geometry as geo
 from vunet import render
 from vunet.config import PRESETS
 from vunet.framing import Window
@@ -189,6 +190,47 @@ def test_moved_pose_moves_the_pixels(
     where = found > SURE
     assert where.sum() > 5000
     assert np.abs(shift_between(colour, expected, where)).max() < 0.1
+
+
+@pytest.mark.parametrize("painted", [False, True])
+def test_an_arm_before_the_trunk_hides_what_has_not_moved(
+    untrained: Reposer, make_person: MakePerson, draw_person: Draw, painted: bool
+) -> None:
+    """Copied or painted, it is not the photo's chest that is seen there."""
+    pose = make_person(3, size=SIZE)
+    _, mask, _ = draw_person(pose)
+    subject = Subject(texture(SIZE, 8), mask.astype(np.float32) / 255, pose)
+    window = source_window(subject, SIZE)
+    image, m, joints = subject_tensors(subject, window)
+    with torch.no_grad():
+        warped = untrained.warp(image, m, joints, joints, amp=False)
+    chest = np.mean(
+        [pose.point(f"{s}_{j}") for s in ("left", "right") for j in ("hip", "shoulder")], 0
+    )
+    x, y = chest.astype(int)
+    still, logits, weights = (
+        warped.still.clone(),
+        warped.part_logits.clone(),
+        warped.weights.clone(),
+    )
+    arm = geo.PARTS.index("left_forearm")
+    still[:, arm] = 0
+    nx, ny = ((chest @ window.matrix[:, :2].T + window.matrix[:, 2]) / 4).astype(int)
+    logits[:, arm, ny - 3 : ny + 4, nx - 3 : nx + 4] += 50
+    place = (slice(2 * ny - 6, 2 * ny + 8), slice(2 * nx - 6, 2 * nx + 8))
+    weights[:, :, *place] = 0  # nothing of the arm is in the photo
+    if not painted:
+        weights[:, arm, *place] = 1
+    region = render.region_of(window, SIZE)
+    unmoved = []
+    for answer in (
+        warped,
+        dataclasses.replace(warped, still=still, part_logits=logits, weights=weights),
+    ):
+        taken = render._fetch(Carried(subject, window, answer), window, SIZE, region)
+        unmoved.append(taken.unmoved[y - region[1], x - region[0]])
+    assert unmoved[0] > 0.9
+    assert unmoved[1] < 0.02
 
 
 # -- the network's own picture ---------------------------------------------------------------
