@@ -240,14 +240,18 @@ def _ground(pose: Pose) -> float:
 
 
 def _visible_ground(subject: Pose, canvas: tuple[int, int]) -> float | None:
-    """Lowest y of the feet that the photo shows; None where it shows none."""
+    """Lowest y of the person where the photo shows feet; None where it shows none.
+
+    Somebody on their back with their legs in the air touches the ground elsewhere.
+    """
     rows = _foot_rows(subject)
     ankles = [subject.skeleton.index[f"{side}_ankle"] for side in ("left", "right")]
     points, sure = subject.keypoints, subject.confidence
     shown_ankles = [i for i in ankles if sure[i] >= _SURE and points[i, 1] < canvas[0]]
     if not shown_ankles:
         return None
-    return float(min(points[rows, 1].max(), canvas[0] - 1))
+    lowest = max(points[rows, 1].max(), points[sure >= _SURE, 1].max())
+    return float(min(lowest, canvas[0] - 1))
 
 
 def _has_feet(pose: Pose) -> bool:

@@ -235,6 +235,15 @@ def test_own_pose_stays_where_it_is_even_at_the_border(make_person: MakePerson) 
     np.testing.assert_allclose(placed.keypoints, points)
 
 
+def test_somebody_with_legs_in_the_air_stands_up_where_they_lie(make_person: MakePerson) -> None:
+    """Not where their feet are, which may be at the photo's upper edge."""
+    person = make_person(1, size=(500, 400), fill=0.5)
+    over = person.transformed(np.array([[1, 0, 0.0], [0, -1, 480.0]]), (500, 400))
+    placed, _ = place_on_photo(person, over, keep_limbs=False, canvas=(500, 400))
+    ground = over.keypoints[:, 1].max()
+    assert placed.keypoints[FEET, 1].max() == pytest.approx(ground, abs=1)
+
+
 def test_too_tall_poses_shrink_with_a_warning(make_person: MakePerson) -> None:
     canvas = (500, 400)
     person = make_person(size=canvas, fill=0.97)
