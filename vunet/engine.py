@@ -412,7 +412,7 @@ class Engine:
         transparent: bool,
     ) -> Result:
         a = layer.alpha[..., None]
-        image = layer.colour if transparent else a * layer.colour + (1 - a) * behind
+        image = layer.colour if transparent else behind + a * (layer.colour - behind)
         return Result(
             image=np.rint(np.clip(image, 0, 255)).astype(np.uint8),
             mask=np.rint(layer.alpha * 255).astype(np.uint8),

@@ -387,7 +387,8 @@ def write_png(
         for key, value in (text or {}).items():
             # A lone surrogate, as in a file name that is not UTF-8, has no place in UTF-8.
             info.add_itxt(key, value.encode("utf-8", "backslashreplace").decode("utf-8"))
-        picture.save(buffer, "PNG", pnginfo=info)
+        # half the time of Pillow's usual level, for files an eighth larger
+        picture.save(buffer, "PNG", pnginfo=info, compress_level=3)
     write_atomic(path, buffer.getvalue())
 
 

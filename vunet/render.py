@@ -175,7 +175,7 @@ def compose_layer(
             fetched.add(_fetch(other, to_window, canvas, region))
         seen = np.clip(enlarge(painted.visibility)[..., 0], 0, 1)
         seen = np.minimum(seen, np.clip(2.0 * fetched.found, 0, 1))
-        part = seen[..., None] * fetched.colour + (1 - seen[..., None]) * part
+        part += seen[..., None] * (fetched.colour - part)
         made = 1 - seen
         unmoved[y0:y1, x0:x1] = fetched.unmoved
     part = _without_fringe(part, cover, 1 / to_window.scale)
@@ -218,7 +218,7 @@ def _without_fringe(colour: np.ndarray, cover: np.ndarray, pixel: float) -> np.n
     spread = cv2.blur(colour * sure[..., None], (side, side)) / np.maximum(total, 1e-3)[..., None]
     # far from any sure pixel (thin fingers) the colour stays
     trust = np.clip(total / 0.05, 0, 1)[..., None] * (1 - sure[..., None])
-    return colour * (1 - trust) + spread * trust
+    return colour + trust * (spread - colour)
 
 
 def to_array(t: Tensor) -> np.ndarray:
@@ -388,6 +388,8 @@ def _photo_for(
         image = cv2.resize(image, wh, interpolation=cv2.INTER_AREA)
         mask = cv2.resize(mask, wh, interpolation=cv2.INTER_AREA)
         reduced = np.array([wh[0] / subject.image.shape[1], wh[1] / subject.image.shape[0]])
-    m = np.clip(mask, 0, 1)[..., None]
-    photo = np.concatenate([image * m, 255 * m], axis=2)
-    return np.rint(photo).astype(np.uint8), reduced
+    m = np.clip(mask, 0, 1).astype(np.float32)
+    photo = np.empty((*m.shape, 4), np.uint8)
+    photo[..., :3] = cv2.multiply(image, cv2.merge([m, m, m]), dtype=cv2.CV_8U)
+    photo[..., 3] = np.rint(255 * m)
+    return photo, reduced
