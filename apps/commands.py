@@ -57,7 +57,41 @@ class Command(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Repose:
+class _Drawing:
+    """Options of the verbs that draw the person of a photo."""
+
+    frame: Literal["appearance", "pose"] = "appearance"
+    """Whose picture's size and place the result has."""
+    background: Annotated[str, arg(metavar="source|pose|plain|transparent|FILE")] = "source"
+    """What is behind the person: the photo's own background, the pose photo's, grey, nothing, or a
+    picture."""
+    retarget: bool = True
+    """Keep the person's own limb lengths."""
+    person: MaybeWhole = None
+    """Which person of the photo, 1 being the largest, which is also the default."""
+    model: Model = "person"
+    """Weights, by name (see `vunet models`) or file."""
+    seed: Whole = 0
+    """Kept with the picture."""
+    device: Device = "auto"
+    """Where the network runs."""
+    size: Pixels = None
+    """Longer side of the result; by default that of the frame's picture."""
+
+    def load(self) -> Engine:
+        """The engine that draws."""
+        from vunet.engine import Engine
+
+        return Engine.load(self.model, device=self.device)
+
+    def options(self) -> dict[str, Any]:
+        """What the engine's verbs are told."""
+        names = ("frame", "background", "retarget", "person", "seed", "size")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repose(_Drawing):
     """Show the person of a photo in another pose.
 
     A POSE is a photo, a pose file (OpenPose, COCO, MediaPipe or ours), a ControlNet-coloured stick
@@ -77,23 +111,6 @@ class Repose:
     the others do not show. May be given several times."""
     pairs: Annotated[Path | None, arg(metavar="PAIRS.csv", help_behavior_hint="")] = None
     """Table with the columns appearance, pose and, if wanted, out: each row is drawn."""
-    frame: Literal["appearance", "pose"] = "appearance"
-    """Whose picture's size and place the result has."""
-    background: Annotated[str, arg(metavar="source|pose|plain|transparent|FILE")] = "source"
-    """What is behind the person: the photo's own background, the pose photo's, grey, nothing, or a
-    picture."""
-    retarget: bool = True
-    """Keep the person's own limb lengths."""
-    person: MaybeWhole = None
-    """Which person of the photo, 1 being the largest, which is also the default."""
-    model: Model = "person"
-    """Weights, by name (see `vunet models`) or file."""
-    seed: Whole = 0
-    """Kept with the picture."""
-    device: Device = "auto"
-    """Where the network runs."""
-    size: Pixels = None
-    """Longer side of the result; by default that of the frame's picture."""
 
     def run(self) -> int:
         """Write one picture, or those of a table."""
@@ -103,7 +120,7 @@ class Repose:
         if self.appearance is None or self.pose is None:
             raise UsageError("repose needs a photo and --pose POSE, or --pairs PAIRS.csv")
         _check_picture(self.out, transparent=self.background == "transparent")
-        result = self._draw(self._load(), str(self.appearance), self.pose)
+        result = self._draw(self.load(), str(self.appearance), self.pose)
         result.save(self.out)
         _note(result.warnings)
         print(self.out)
@@ -118,32 +135,22 @@ class Repose:
             )
         rows = read_table(pairs)
         _check_file(self.out / REPORT)
-        engine = self._load()
+        engine = self.load()
         failed = run_batch(pairs, rows, self.out, lambda look, pose: self._draw(engine, look, pose))
         print(f"{len(rows) - failed} of {len(rows)} pictures written; see {self.out / REPORT}")
         return SOME_FAILED if failed else 0
-
-    def _load(self) -> Engine:
-        from vunet.engine import Engine
-
-        return Engine.load(self.model, device=self.device)
 
     def _draw(self, engine: Engine, appearance: str, pose: str) -> Any:  # noqa: ANN401
         return engine.repose(
             appearance,
             pose,
             also=self.also,
-            frame=self.frame,
-            background=self.background,
-            retarget=self.retarget,
-            person=self.person,
-            seed=self.seed,
-            size=self.size,
+            **self.options(),
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mix:
+class Mix(_Drawing):
     """Take the looks of body parts from different photos.
 
     A PART is head, top, hands, bottom, shoes, or one body part such as left_forearm.
@@ -159,28 +166,9 @@ class Mix:
     """The pose to take; by default the person keeps theirs."""
     out: Annotated[Path, arg(metavar="OUT")]
     """Picture to write, .png or .jpg."""
-    frame: Literal["appearance", "pose"] = "appearance"
-    """Whose picture's size and place the result has; appearance is the base photo."""
-    background: Annotated[str, arg(metavar="source|pose|plain|transparent|FILE")] = "source"
-    """What is behind the person: the base photo's own background, the pose photo's, grey, nothing,
-    or a picture."""
-    retarget: bool = True
-    """Keep the person's own limb lengths."""
-    person: MaybeWhole = None
-    """Which person of the base photo, 1 being the largest, which is also the default."""
-    model: Model = "person"
-    """Weights, by name (see `vunet models`) or file."""
-    seed: Whole = 0
-    """Kept with the picture."""
-    device: Device = "auto"
-    """Where the network runs."""
-    size: Pixels = None
-    """Longer side of the result; by default that of the frame's picture."""
 
     def run(self) -> int:
         """Write the picture."""
-        from vunet.engine import Engine
-
         _check_seed(self.seed)
         _check_picture(self.out, transparent=self.background == "transparent")
         parts: dict[str, str | Path] = dict(_assignments("--part", self.part))
@@ -190,18 +178,7 @@ class Mix:
                 strength[name] = float(text)
             except ValueError:
                 raise UsageError(f"--strength {name}={text}: give a number from 0 to 1") from None
-        result = Engine.load(self.model, device=self.device).mix(
-            self.base,
-            parts,
-            self.pose,
-            strength=strength,
-            frame=self.frame,
-            background=self.background,
-            retarget=self.retarget,
-            person=self.person,
-            seed=self.seed,
-            size=self.size,
-        )
+        result = self.load().mix(self.base, parts, self.pose, strength=strength, **self.options())
         result.save(self.out)
         _note(result.warnings)
         print(self.out)

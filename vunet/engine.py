@@ -101,7 +101,7 @@ class Engine:
         self.device = device
         self._lock = threading.Lock()
         # bf16 pays only where the processor multiplies it in hardware
-        self.amp = device.type == "cuda" or has_fast_bf16()
+        self.amp = has_fast_bf16(device)
 
     @classmethod
     def load(cls, model: str | Path = "person", device: str = "auto") -> Engine:
@@ -349,7 +349,7 @@ class Engine:
         warnings += _not_shown([s.pose for s in showing], target)
         with self._lock:
             layer = draw(target, canvas)
-        behind = self._background(background, frame, subject, resolved, canvas)
+        behind = self._background(background, subject, resolved, canvas)
         if frame == "appearance" and background == "source":
             layer, behind = _with_unmoved(layer, behind, subject)
         return self._finish(layer, behind, target, warnings, seed, background == "transparent")
@@ -385,7 +385,6 @@ class Engine:
     def _background(
         self,
         background: str | Path,
-        frame: Frame,
         subject: Subject,
         resolved: ResolvedPose,
         canvas: tuple[int, int],
@@ -440,8 +439,10 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def has_fast_bf16() -> bool:
-    """Whether this processor multiplies bf16 matrices faster than others."""
+def has_fast_bf16(device: torch.device) -> bool:
+    """Whether a device multiplies bf16 matrices faster than others."""
+    if device.type == "cuda":
+        return True
     try:
         return bool(torch.cpu._is_amx_tile_supported())
     except AttributeError:  # the query is young, and not part of torch's promises

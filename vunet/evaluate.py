@@ -258,7 +258,7 @@ def baseline_row(network: Any, device: str = "auto") -> Row:  # noqa: ANN401 - s
 
     place = pick_device(device)
     network = network.to(place)
-    size, amp = network.config.size, place.type == "cuda" or has_fast_bf16()
+    size, amp = network.config.size, has_fast_bf16(place)
 
     @torch.inference_mode()
     def draw(case: Case) -> np.ndarray:
