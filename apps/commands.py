@@ -153,7 +153,7 @@ class Repose(_Drawing):
 class Mix(_Drawing):
     """Take the looks of body parts from different photos.
 
-    A PART is head, top, hands, bottom, shoes, or one body part such as left_forearm.
+    A PART is all, head, top, hands, bottom, shoes, or one body part such as left_forearm.
     """
 
     base: Annotated[Path, arg(metavar="PHOTO")]
@@ -359,7 +359,8 @@ class Train:
     resume: Flag = False
     """Go on with the run in that folder, with its settings unless given anew."""
     minutes: MaybeNumber = None
-    """Stop after this time."""
+    """Stop after this time. Without --steps it is the length of the run: the learning rate falls
+    towards it."""
     init: Annotated[str | None, arg(metavar="WEIGHTS", help_behavior_hint="")] = None
     """Start from these weights, by name or file."""
     device: Device = "auto"
@@ -382,16 +383,29 @@ class Train:
     """Set never trained on, for figures and sheets."""
     every_minutes: Annotated[float, arg(metavar="MINUTES")] = 5.0
     """Time between checkpoints and sheets."""
+    half_size: Flag = False
+    """Pictures of half the height and width, a quarter of the work: to compare networks."""
+    without: Annotated[
+        UseAppendAction[tuple[Literal["texture", "latents", "adversarial"], ...]],
+        arg(metavar="PART", help_behavior_hint=""),
+    ] = ()
+    """Take a part out (texture, latents or adversarial), to see what it is good for."""
     dry_run: Flag = False
     """Print the settings as JSON and stop."""
 
     def config(self) -> TrainConfig:
         """The preset's settings, or on --resume the run's own, with those given put in."""
-        from vunet.config import PRESETS
+        from vunet.config import PRESETS, at_half_size, without
 
         config = PRESETS[self.preset]
+        if self.half_size:
+            config = at_half_size(config)
+        for part in self.without:
+            config = without(config, part)
         if self.resume:
             config = _run_config(self.out / "config.json", config)
+        elif self.minutes is not None:
+            config = dataclasses.replace(config, steps=None)
         names = (
             "steps",
             "batch_size",
@@ -442,9 +456,10 @@ class Train:
         done = train(config, [open_dataset(path) for path in self.data], plan)
         if main:
             print(
-                f"{self.out / 'model.safetensors'}: step {done['step']} of {config.steps}, "
-                f"{done['minutes']:.1f} minutes"
-                + ("" if done["step"] >= config.steps else "; go on with --resume")
+                f"{self.out / 'model.safetensors'}: step {done['step']}"
+                + (f" of {config.steps}" if config.steps else "")
+                + f", {done['minutes']:.1f} minutes"
+                + ("" if done["over"] else "; go on with --resume")
             )
         return 0
 
@@ -490,7 +505,7 @@ class Evaluate:
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """Measure speed and memory, stage by stage, beside geometry alone."""
+    """Measure speed and memory, stage by stage, beside geometry and the baselines."""
 
     json: Annotated[Path | None, arg(metavar="OUT.json", help_behavior_hint="")] = None
     """File to write; the last line of standard output is the same JSON."""

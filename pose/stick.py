@@ -52,7 +52,7 @@ _MIN_DOT_SHARE = 0.3
 _SURE_SHARE = 0.6
 _MIN_SUPPORT = 0.4
 _MIN_JOINTS = 3
-_SAMPLE = 500_000  # pixels
+_SAMPLE = 60_000  # pixels
 
 
 # -- drawing ---------------------------------------------------------------------------------

@@ -214,6 +214,7 @@ class VUNet2018(nn.Module):
         noise: Tensor | None = None,
         keep: Tensor | None = None,
         rendered: Tensor | None = None,
+        truth: tuple[Tensor, Tensor] | None = None,
         amp: bool = False,
     ) -> Painted:
         """See `vunet.model.Reposer.forward`; `noise` only says that latents are to be sampled."""
@@ -302,6 +303,7 @@ class Pix2Pix(nn.Module):
         noise: Tensor | None = None,
         keep: Tensor | None = None,
         rendered: Tensor | None = None,
+        truth: tuple[Tensor, Tensor] | None = None,
         amp: bool = False,
     ) -> Painted:
         """See `vunet.model.Reposer.forward`."""
@@ -324,12 +326,13 @@ def baseline_losses(
     batch: Batch,
     features: SqueezeFeatures | None,
     config: TrainConfig,
-    step: int,
+    done: float,
     amp: bool,
 ) -> dict[str, Tensor]:
     """What each paper minimises, but for pix2pix's game, which `Pix2PixRival` plays.
 
-    The 2018 paper's feature losses are on VGG19; here they are on SqueezeNet, as ours are.
+    `done` is the share of the run that is over: the divergence counts from its middle on. The 2018
+    paper's feature losses are on VGG19; here they are on SqueezeNet, as ours are.
     """
     target = batch.target
     truth, valid = target.images * target.masks, target.valid
@@ -348,7 +351,7 @@ def baseline_losses(
     if painted.posterior is not None and painted.prior is not None:
         # both have unit variance: half the squared distance of the means
         kl = 0.5 * (painted.posterior.mean - painted.prior.mean).square().sum((1, 2)).mean()
-        rise = (step / max(1, config.steps) - 0.5) / 0.25
+        rise = (done - 0.5) / 0.25
         parts["kl"] = kl * max(1e-6, min(1.0, rise)) / _FEATURE_SCALE
     return parts
 

@@ -1,27 +1,36 @@
-"""Speed and memory of one re-pose, stage by stage, beside geometry alone.
+"""Speed and memory of one re-pose, stage by stage, beside geometry and the baselines' networks.
 
 A stage is run a few times to warm up and then timed; what is reported is the median and the
 quartiles. The stages are those of `Engine.repose`, called one by one; `end_to_end` is that call
-itself, from files to a file. Knows nothing of options or of the bundled pictures.
+itself, from files to a file. Baselines have fresh weights, which their speed does not depend on.
+Knows nothing of options or of the bundled pictures.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
+
+from vunet.config import ModelConfig
+from vunet.framing import Window
 
 WARM_UP = 3
 REPEATS = 20
+PIXELS = 1_000_000
+"""Size of the appearance photo, which is scaled to it."""
 PACKAGES = ("torch", "numpy", "opencv-contrib-python", "mediapipe", "pillow")
 STAGES = {
     "read": "read the photo",
@@ -33,6 +42,8 @@ STAGES = {
     "write": "write the PNG",
     "end_to_end": "re-pose, from files to file",
     "warp": "geometry alone (warp), instead of the network",
+    "vunet-2018": "vunet-2018, instead of the network",
+    "pix2pix": "pix2pix, instead of the network",
 }
 """What is timed, in words."""
 
@@ -49,7 +60,7 @@ def run_bench(
     """Measure one re-pose.
 
     Args:
-        appearance: Photo of a person.
+        appearance: Photo of a person; measured at `PIXELS`.
         pose: Photo with the pose to take.
         model: Name of shipped weights, or a weights file.
         device: auto, cpu or cuda.
@@ -64,11 +75,33 @@ def run_bench(
     Raises:
         ValueError: With a sentence, if weights or pictures cannot be used.
     """
+    with tempfile.TemporaryDirectory() as folder:
+        return _measured(_scaled(appearance, Path(folder)), pose, model, device, repeats, warm_up)
+
+
+def _scaled(photo: Path, folder: Path) -> Path:
+    """A copy of a photo of `PIXELS`, a JPEG."""
+    from vunet.images import read_image
+
+    image = Image.fromarray(read_image(photo))
+    ratio = math.sqrt(PIXELS / (image.width * image.height))
+    wh = (round(image.width * ratio), round(image.height * ratio))
+    file = folder / f"{photo.stem}.jpg"
+    image.resize(wh, Image.Resampling.LANCZOS).save(file, quality=95)
+    return file
+
+
+def _measured(
+    appearance: Path, pose: Path, model: str | Path, device: str, repeats: int, warm_up: int
+) -> dict[str, Any]:
+    """What `run_bench` reports."""
     start = time.perf_counter()
     from pose.complete import complete
     from vunet.background import fill_background
+    from vunet.config import PRESETS
     from vunet.engine import Engine
     from vunet.images import read_image
+    from vunet.networks import build
     from vunet.poses import place_on_photo, resolve_pose
     from vunet.render import (
         Carried,
@@ -94,58 +127,65 @@ def run_bench(
     canvas = (image.shape[0], image.shape[1])
     resolved = resolve_pose(pose, person=None, estimator=estimator)
     target, _ = place_on_photo(resolved.pose, whole, keep_limbs=True, canvas=canvas)
-    size = engine.model.config.size
-    windows = source_window(subject, size), target_window(target, canvas, size)
     amp = engine.amp  # pyright: ignore[reportPrivateUsage] - as the engine itself runs
 
-    def network() -> Any:  # noqa: ANN401 - the network's own type
-        tensors = (t.to(engine.device) for t in subject_tensors(subject, windows[0]))
-        joints = joints_in(windows[1], points_of(target, canvas)).to(engine.device)
+    def windows(config: ModelConfig) -> tuple[Window, Window]:
+        return (
+            source_window(subject, config.size),
+            target_window(target, canvas, config.size),
+        )
+
+    def drawn(net: torch.nn.Module, config: ModelConfig) -> Any:  # noqa: ANN401 - the network's own
+        before, after = windows(config)
+        tensors = (t.to(engine.device) for t in subject_tensors(subject, before))
+        joints = joints_in(after, points_of(target, canvas)).to(engine.device)
         with torch.inference_mode():
-            painted = engine.model(*tensors, joints, amp=amp)
+            painted = net(*tensors, joints, amp=amp)
         if engine.device.type == "cuda":
             torch.cuda.synchronize()
         return painted
 
-    painted = network()
+    config = engine.model.config
+    painted = drawn(engine.model, config)
+    before, after = windows(config)
 
     def compose() -> None:
         with torch.inference_mode():
-            photos = (
-                [] if painted.warped is None else [Carried(subject, windows[0], painted.warped)]
-            )
-            compose_layer(painted, photos, windows[1], canvas)
+            photos = [] if painted.warped is None else [Carried(subject, before, painted.warped)]
+            compose_layer(painted, photos, after, canvas)
 
-    stages: dict[str, dict[str, float]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "result.png"
-        jobs: dict[str, Callable[[], Any]] = {
-            "read": lambda: read_image(appearance),
-            # as the engine does, which tells the user when there are several people
-            "detect_photo": lambda: estimator.find(image, max_people=3),
-            "detect_pose": lambda: resolve_pose(pose, person=None, estimator=estimator),
-            "network": network,
-            "composition": compose,
-            "background": lambda: fill_background(image, detection.mask),
-            "write": lambda: result.save(file),
-            "end_to_end": lambda: engine.repose(appearance, pose).save(file),
-            "warp": lambda: warp_person(image, detection.mask, whole, target, canvas),
-        }
-        assert list(jobs) == list(STAGES)
-        for name, job in jobs.items():
-            stages[name] = timed(job, repeats, warm_up)
+    file = appearance.with_name("result.png")
+    jobs: dict[str, Callable[[], Any]] = {
+        "read": lambda: read_image(appearance),
+        # as the engine does, which tells the user when there are several people
+        "detect_photo": lambda: estimator.find(image, max_people=3),
+        "detect_pose": lambda: resolve_pose(pose, person=None, estimator=estimator),
+        "network": lambda: drawn(engine.model, config),
+        "composition": compose,
+        "background": lambda: fill_background(image, detection.mask),
+        "write": lambda: result.save(file),
+        "end_to_end": lambda: engine.repose(appearance, pose).save(file),
+        "warp": lambda: warp_person(image, detection.mask, whole, target, canvas),
+    }
+    stages = {name: timed(job, repeats, warm_up) for name, job in jobs.items()}
+    memory_mb = peak_memory_mb()
+    for name in ("vunet-2018", "pix2pix"):
+        baseline = build(PRESETS[name].model).eval().to(engine.device)
+        job = partial(drawn, baseline, PRESETS[name].model)
+        stages[name] = timed(job, repeats, warm_up)
+    assert list(stages) == list(STAGES)
     return {
         "stages": stages,
         "repeats": repeats,
         "warm_up": warm_up,
         "load_ms": round(load_ms, 1),
-        "peak_memory_mb": peak_memory_mb(),
+        "peak_memory_mb": memory_mb,
         "pictures": {
             "appearance": {"name": appearance.name, "size": list(canvas)},
             "pose": {"name": pose.name, "size": list(read_image(pose).shape[:2])},
         },
         "model": Path(model).name,
-        "network_size": list(size),
+        "network_size": list(config.size),
         "weights_sha256": engine.weights_sha256,
         "device": _device_name(engine.device),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,

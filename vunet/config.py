@@ -36,6 +36,8 @@ class ModelConfig:
     """Largest residual flow in pixels of the network's picture."""
     texture: bool = True
     """Whether the photo's pixels are carried to the new pose. Off: the 2018 paper's path alone."""
+    latents: bool = True
+    """Whether the parts' looks reach the generator as latents. Off: the carried pixels alone."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -78,12 +80,12 @@ class TrainConfig:
     """The network."""
     batch_size: int = 16
     """Picture pairs per step and process."""
-    steps: int = 20000
-    """Length of the run; the learning rate falls over its last part."""
+    steps: int | None = 20000
+    """Length of the run, over whose last part the learning rate falls; None goes by the clock."""
     learning_rate: float = 6e-4
     """Peak rate of AdamW, after 100 steps of warm-up."""
     cooldown: float = 0.5
-    """Share of the steps over which the rate falls to 2 % of its peak (half a cosine)."""
+    """Share of the run over which the rate falls to 2 % of its peak (half a cosine)."""
     betas: tuple[float, float] = (0.9, 0.99)
     """Of Adam."""
     ema: float = 0.998
@@ -144,6 +146,50 @@ PRESETS: dict[str, TrainConfig] = {
 }
 """What can be trained by name: `person` is the real thing, `tiny` rehearses it in seconds, the
 other two are what it is measured against, at its size and within a fifth of its parameters."""
+
+
+_HALF_SIZE_CHANNELS = {
+    "vunet-2018": (26, 52, 52, 52, 52),
+    "pix2pix": (48, 96, 192, 320, 320),
+}
+"""One scale less, so that the lowest stays as it is, and wide enough for as many parameters."""
+
+
+def at_half_size(config: TrainConfig) -> TrainConfig:
+    """The same network for pictures of half the height and width: a quarter of the work a step.
+
+    Its parameters stay within a fifth of the full network's.
+    """
+    model = config.model
+    channels = _HALF_SIZE_CHANNELS.get(model.network, model.generator_channels)
+    model = dataclasses.replace(
+        model,
+        size=(model.size[0] // 2, model.size[1] // 2),
+        flow_limit=model.flow_limit / 2,
+        generator_channels=channels,
+    )
+    return dataclasses.replace(config, model=model)
+
+
+ABLATIONS = ("texture", "latents", "adversarial")
+"""What `without` can take out of the network or its training."""
+
+
+def without(config: TrainConfig, part: str) -> TrainConfig:
+    """The same run with one of `ABLATIONS` taken out, to see what it is good for.
+
+    Raises:
+        ValueError: If there is no such part.
+    """
+    if part == "adversarial":
+        return dataclasses.replace(config, adversarial_weight=0.0)
+    if part not in ABLATIONS:
+        raise ValueError(f"{part!r} cannot be left out; there are {', '.join(ABLATIONS)}")
+    # hide one, and the network depends on the other
+    changes: dict[str, Any] = {part: False}
+    dropout = 0.0 if part == "latents" else config.texture_dropout
+    model = dataclasses.replace(config.model, **changes)
+    return dataclasses.replace(config, model=model, texture_dropout=dropout)
 
 
 def to_json(config: ModelConfig | TrainConfig) -> str:

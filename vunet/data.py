@@ -31,7 +31,7 @@ TURN_SHARE = 0.35
 """Of rendered pairs whose target is the view most turned away from the source: chance gives too few
 faces to be drawn for people seen from behind, and backs for those seen from the front."""
 CLOSE_SHARE = 0.2
-"""Of rendered sources and targets that are cut closer than they were rendered."""
+"""Of sources, and of rendered targets, that are cut closer round the upper body."""
 ERASE_SHARE = 0.3
 """Of sources in which a box of the person is hidden, as a bag or a bench would."""
 
@@ -165,7 +165,7 @@ class BatchMaker:
         both = self._mask(rng.random(size) < 0.5)
         self._mirror(source, both)
         self._mirror(target, both)
-        close_s = (rng.random(size) < CLOSE_SHARE) & (rendered.cpu().numpy() > 0)
+        close_s = rng.random(size) < CLOSE_SHARE
         close_t = (rng.random(size) < CLOSE_SHARE) & (rendered.cpu().numpy() > 0)
         source = self._move(source, rng, 1.0, close_s)
         target = self._move(target, rng, 0.6, close_t)

@@ -32,6 +32,7 @@ from vunet.render import (
     draw_latents,
     joints_in,
     points_of,
+    scaled,
     target_window,
 )
 
@@ -152,7 +153,7 @@ class Engine:
             background: source, pose, plain, transparent, or a picture file.
             retarget: Keep the subject's own limb lengths.
             person: Which person of the appearance photo, 1 = largest; None takes the largest.
-            seed: Kept with the result; re-posing draws nothing at random.
+            seed: Fixes how body parts look that no photo shows; another gives another look.
             size: Longer side of the result in pixels; None keeps the frame's.
 
         Raises:
@@ -167,7 +168,7 @@ class Engine:
         return self._drawn(
             subject,
             subjects,
-            partial(draw_subjects, self.model, subjects, amp=self.amp),
+            partial(draw_subjects, self.model, subjects, noise=self._noise(seed), amp=self.amp),
             pose,
             warnings,
             frame=frame,
@@ -195,8 +196,8 @@ class Engine:
 
         Args:
             base: Photo of somebody, as for `repose`.
-            parts: Photos by what is taken from them: a key of `vunet.looks.LOOKS`, such as head,
-                top, bottom, shoes or hands. A part named alone goes before the group it is in.
+            parts: Photos by what is taken from them: a key of `vunet.looks.LOOKS`, such as all,
+                head, top, bottom, shoes or hands. A smaller group goes before a larger one.
             pose: As for `repose`; None keeps the base's own.
             strength: How much of each, 0 to 1; 1 where nothing is said.
             frame: See `repose`; the appearance photo is the base.
@@ -239,7 +240,7 @@ class Engine:
         return self._drawn(
             subject,
             [subject],
-            partial(draw_mix, self.model, subjects, shares, amp=self.amp),
+            partial(draw_mix, self.model, subjects, shares, noise=self._noise(seed), amp=self.amp),
             subject.pose if pose is None else pose,
             warnings,
             frame=frame,
@@ -274,20 +275,15 @@ class Engine:
             raise EngineError(f"the number of samples must be between 1 and 64, got {n}")
         if not 0 <= temperature <= 3:
             raise EngineError(f"temperature must be between 0 and 3, got {temperature}")
-        if not 0 <= seed < 2**63:
-            raise EngineError(f"seed must be between 0 and 2^63 - 1, got {seed}")
+        noise = self._noise(seed, n)
         self._check_size(size)
         resolved = resolve_pose(pose, person=None, estimator=self.estimator)
         target, canvas = _framed(resolved.pose, SAMPLE_SIZE)
         target, canvas = _resized(target, canvas, size)
-        generator = torch.Generator().manual_seed(seed)
-        noise = torch.randn(n, PART_COUNT, self.model.config.latent_dim, generator=generator)
         window = target_window(target, canvas, self.model.config.size)
         joints = joints_in(window, points_of(target, canvas)).to(self.device)
         with self._lock, torch.inference_mode():
-            latents = self.model.prior.draw(
-                joints.expand(n, -1, -1), noise.to(self.device), temperature
-            )
+            latents = self.model.prior.draw(joints.expand(n, -1, -1), noise, temperature)
             layers = draw_latents(self.model, latents, target, canvas, amp=self.amp)
         behind = plain_background(canvas, PLAIN_RGB)
         return [
@@ -354,6 +350,14 @@ class Engine:
             layer, behind = _with_unmoved(layer, behind, subject)
         return self._finish(layer, behind, target, warnings, seed, background == "transparent")
 
+    def _noise(self, seed: int, n: int = 1) -> torch.Tensor:
+        """(n, P, Z) normal noise, the same on every device."""
+        if not 0 <= seed < 2**63:
+            raise EngineError(f"seed must be between 0 and 2^63 - 1, got {seed}")
+        generator = torch.Generator().manual_seed(seed)
+        shape = (n, PART_COUNT, self.model.config.latent_dim)
+        return torch.randn(shape, generator=generator).to(self.device)
+
     @staticmethod
     def _check_size(size: int | None) -> None:
         if size is not None and not 64 <= size <= MAX_SIDE_PX:
@@ -410,10 +414,13 @@ class Engine:
         seed: int,
         transparent: bool,
     ) -> Result:
-        a = layer.alpha[..., None]
-        image = layer.colour if transparent else behind + a * (layer.colour - behind)
+        image = layer.colour
+        if not transparent:
+            ground = behind.astype(np.float32)
+            image = scaled(image - ground, layer.alpha)
+            image += ground
         return Result(
-            image=np.rint(np.clip(image, 0, 255)).astype(np.uint8),
+            image=cv2.convertScaleAbs(np.maximum(image, 0)),  # rounds, cuts off above 255
             mask=np.rint(layer.alpha * 255).astype(np.uint8),
             invented=np.rint(layer.invented * 255).astype(np.uint8),
             warnings=tuple(dict.fromkeys(warnings)),
@@ -548,4 +555,4 @@ def _not_shown(subjects: Sequence[Pose], target: Pose) -> list[str]:
     if not missing:
         return []
     words = missing[0] if len(missing) == 1 else ", ".join(missing[:-1]) + " and " + missing[-1]
-    return [f"The photo does not show the {words}; the network made it up."]
+    return [f"The photo does not show the {words}; made up, otherwise with another seed."]

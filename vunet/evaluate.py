@@ -280,21 +280,33 @@ def baseline_row(network: Any, device: str = "auto") -> Row:  # noqa: ANN401 - s
     return draw
 
 
-def network_row(model: str | Path, device: str = "auto", *, retarget: bool = False) -> Row:
+def network_row(
+    model: str | Path, device: str = "auto", *, retarget: bool = False
+) -> tuple[Row, dict[str, Any]]:
     """The row of weights of any kind: ours end to end, a baseline from detected poses.
+
+    Returns:
+        The row, and what is known of the network: `file`, `network`, `size`, `parameters`, and what
+        its trainer wrote, such as `steps`, `samples` and `minutes`.
 
     Raises:
         ValueError: If the weights cannot be used.
     """
-    from vunet.checkpoint import load_network
+    from vunet.checkpoint import load_network, read_facts, resolve_weights
     from vunet.model import Reposer
 
-    network, _ = load_network(model)
+    network: Any = load_network(model)[0]
+    facts: dict[str, Any] = {
+        "file": str(model),
+        "network": network.config.network,
+        "size": list(network.config.size),
+        "parameters": sum(p.numel() for p in network.parameters()),
+    } | read_facts(resolve_weights(model)[0])
     if isinstance(network, Reposer):
-        return engine_row(model, device, retarget=retarget)
+        return engine_row(model, device, retarget=retarget), facts
     if retarget:
         raise ValueError(f"{model}: a baseline cannot keep limb lengths; leave retarget out")
-    return baseline_row(network, device)
+    return baseline_row(network, device), facts
 
 
 class Judge:
@@ -523,7 +535,7 @@ def evaluate_files(
         quiet: No progress bar.
 
     Returns:
-        The report of `evaluate`, with the names of model and table.
+        The report of `evaluate`, with what is known of the models, and the table's name.
 
     Raises:
         ValueError: With a sentence, if an input or output cannot be used.
@@ -538,10 +550,10 @@ def evaluate_files(
     pairs = read_pairs(pairs_csv)
     folder = metrics.find_backbones(backbones)
     rows: dict[str, Row] = {"copy": copy_row, "warp": warp_row}
-    names: list[str] = []
+    facts: dict[str, dict[str, Any]] = {}
     for model in models:
-        names.append(_row_name(model, (*rows, IDEAL, TRUTH)))
-        rows[names[-1]] = network_row(model, device, retarget=retarget)
+        name = _row_name(model, (*rows, IDEAL, TRUTH))
+        rows[name], facts[name] = network_row(model, device, retarget=retarget)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     report = evaluate(
@@ -550,9 +562,9 @@ def evaluate_files(
         backbones=folder,
         device=device,
         sheet=sheet,
-        worst_of=names[0] if names else None,
+        worst_of=next(iter(facts), None),
         quiet=quiet,
-    ) | {"models": {n: str(m) for n, m in zip(names, models, strict=True)}}
+    ) | {"models": facts}
     report["retarget"] = retarget
     report["table"] = pairs_csv.name
     if json_path is not None:

@@ -59,6 +59,13 @@ def format_table(report: Mapping[str, Any]) -> str:
         f"{report['compared']} of {report['given']} pairs compared; {report['threads']} threads, "
         f"device {report['device']}."
     )
+    for name, facts in report.get("models", {}).items():
+        height, width = facts["size"]
+        line = f"{name}: {facts['network']} {height}x{width}, "
+        line += f"{facts['parameters'] / 1e6:.1f} M parameters"
+        if {"samples", "minutes"} <= set(facts):
+            line += f", {facts['samples']} samples in {facts['minutes']:.0f} minutes of training"
+        lines.append(line)
     for name, row in rows.items():
         if row["failed"]:
             reason = row["failed"][0]["reason"]

@@ -35,6 +35,7 @@ from vunet.render import (
 )
 
 LOOKS: dict[str, tuple[int, ...]] = {
+    "all": tuple(range(len(geo.PARTS))),
     "head": (0,),
     "top": (1, 2, 3, 4, 5),
     "hands": (6, 7),
@@ -43,6 +44,8 @@ LOOKS: dict[str, tuple[int, ...]] = {
 } | {name: (i,) for i, name in enumerate(geo.PARTS) if name != "head"}
 """What of a person can be taken from another photo, as parts of `geometry.PARTS`."""
 
+UNSEEN_TEMPERATURE = 0.7
+"""Spread of the draws for body parts that a photo does not show."""
 _FIRST_BONUS = 0.1
 """Other photos must show a place better than the first by so much to be preferred."""
 _SHARPNESS = 0.03
@@ -74,6 +77,7 @@ def draw_subjects(
     pose: Pose,
     canvas: tuple[int, int],
     *,
+    noise: Tensor | None = None,
     amp: bool = False,
 ) -> Layer:
     """Draw a person in a pose from one or several photos of them.
@@ -83,10 +87,11 @@ def draw_subjects(
         subjects: The person in each photo; where several show the same, the first is preferred.
         pose: Complete BODY27 pose in the canvas's pixels.
         canvas: (height, width) of the result.
+        noise: (1, P, Z) to draw with what no photo shows; None draws what is likeliest.
         amp: bf16 convolutions.
     """
     target, window = _target(model, pose, canvas)
-    views = [_view(model, subject, target, amp) for subject in subjects]
+    views = [_view(model, subject, target, noise, amp) for subject in subjects]
     painted = [_paint(model, view, target, amp) for view in views]
     if len(views) == 1:
         return _composed(painted[0], views, window, canvas)
@@ -111,6 +116,7 @@ def draw_mix(
     pose: Pose,
     canvas: tuple[int, int],
     *,
+    noise: Tensor | None = None,
     amp: bool = False,
 ) -> Layer:
     """Draw a person whose parts look like those of different photos.
@@ -121,13 +127,14 @@ def draw_mix(
         shares: (N, P) in [0, 1], what each gives to each part's look; columns sum to one.
         pose: Complete BODY27 pose in the canvas's pixels.
         canvas: (height, width) of the result.
+        noise: See `draw_subjects`.
         amp: bf16 convolutions.
     """
     if shares.shape != (len(subjects), len(geo.PARTS)):
         raise ValueError(f"shares must be ({len(subjects)}, {len(geo.PARTS)}), got {shares.shape}")
     target, window = _target(model, pose, canvas)
     shares = shares.to(target.device)
-    views = [_view(model, subject, target, amp) for subject in subjects]
+    views = [_view(model, subject, target, noise, amp) for subject in subjects]
     gains = [share[None, :, None, None] for share in shares]
     own = views[0].warped
     if own is not None:  # a part that somebody else lends is not as it was, however still
@@ -142,10 +149,20 @@ def _target(model: Reposer, pose: Pose, canvas: tuple[int, int]) -> tuple[Tensor
     return joints_in(window, points_of(pose, canvas)).to(device), window
 
 
-def _view(model: Reposer, subject: Subject, target: Tensor, amp: bool) -> View:
+def _view(
+    model: Reposer, subject: Subject, target: Tensor, noise: Tensor | None, amp: bool
+) -> View:
     window = source_window(subject, model.config.size)
     image, mask, joints = (t.to(target.device) for t in subject_tensors(subject, window))
-    latents = model.encode(image, mask, joints, amp=amp).mean
+    latents = model.appearance(
+        image,
+        mask,
+        joints,
+        target,
+        noise=noise,
+        temperature=UNSEEN_TEMPERATURE,
+        amp=amp,
+    )
     warped = None
     if model.config.texture:
         warped = model.warp(image, mask, joints, target, amp=amp)

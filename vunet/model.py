@@ -38,6 +38,11 @@ PRIOR_GROUPS = ((1,), (0, 2, 3, 8, 9, 14), (4, 5, 10, 11), (6, 7, 12, 13))
 """Parts whose latents the prior draws together; each group sees the ones before it."""
 
 
+_PAIRED = tuple(min(i, other) for i, other in enumerate(geo.MIRRORED_PARTS))
+_SHOWN_SHARE = 0.05
+"""Of a part's crop that must lie on the person for the photo to show the part."""
+
+
 @dataclass
 class Gaussian:
     """Independent normal distributions: mean and log variance, both (B, P, Z)."""
@@ -48,6 +53,11 @@ class Gaussian:
     def sample(self, noise: Tensor, temperature: float = 1.0) -> Tensor:
         """(B, P, Z) = mean + temperature * deviation * noise."""
         return self.mean + temperature * torch.exp(0.5 * self.log_variance) * noise
+
+    def where(self, chosen: Tensor, other: Gaussian) -> Gaussian:
+        """These where `chosen` (B, P) is true, the other's elsewhere."""
+        mean = torch.where(chosen[..., None], self.mean, other.mean)
+        return Gaussian(mean, torch.where(chosen[..., None], self.log_variance, other.log_variance))
 
     def divergence(self, other: Gaussian) -> Tensor:
         """(B, P, Z) KL(self || other) in nats."""
@@ -244,14 +254,31 @@ class PosePrior(nn.Module):
         mean, log_variance = outputs.chunk(2, -1)
         return Gaussian(mean, log_variance.clamp(-8, 3))
 
-    def draw(self, joints: Tensor, noise: Tensor, temperature: float = 1.0) -> Tensor:
-        """Ancestral sample (B, P, Z) from noise of the same shape."""
+    def draw(
+        self,
+        joints: Tensor,
+        noise: Tensor,
+        temperature: float = 1.0,
+        known: tuple[Tensor, Tensor] | None = None,
+    ) -> Tensor:
+        """Ancestral sample (B, P, Z).
+
+        Args:
+            joints: (B, 21, 3) pose.
+            noise: (B, P, Z); left parts' noise serves the right ones, too: clothes come in pairs.
+            temperature: Spread of the draws.
+            known: Latents (B, P, Z), and (B, P) which of them are known and stay; None draws all.
+        """
+        noise = noise[:, list(_PAIRED)]
         latents = torch.zeros_like(noise)
         for group in PRIOR_GROUPS:
-            prior = self(joints, latents)
-            drawn = prior.sample(noise, temperature)
+            index = list(group)
+            drawn = self(joints, latents).sample(noise, temperature)[:, index]
+            if known is not None:
+                values, sure = known
+                drawn = torch.where(sure[:, index, None], values[:, index], drawn)
             latents = latents.clone()
-            latents[:, list(group)] = drawn[:, list(group)]
+            latents[:, index] = drawn
         return latents
 
     @staticmethod
@@ -314,7 +341,46 @@ class Reposer(nn.Module):
         places = geo.part_places(joints, self.config.crop_size)
         crops = geo.sample_parts(layers, places, self.full_size)
         with autocast(images.device, amp):
-            return self.encoder(crops)
+            found = self.encoder(crops)
+        if self.config.latents:
+            return found
+        return Gaussian(torch.zeros_like(found.mean), torch.zeros_like(found.log_variance))
+
+    def shows(self, masks: Tensor, joints: Tensor) -> Tensor:
+        """(B, P) bool, which body parts a photo shows, from its mask and joints."""
+        places = geo.part_places(joints, self.config.crop_size)
+        crops = geo.sample_parts(F.avg_pool2d(masks, 2), places, self.full_size)
+        return crops.mean((2, 3, 4)) > _SHOWN_SHARE
+
+    def appearance(
+        self,
+        images: Tensor,
+        masks: Tensor,
+        source: Tensor,
+        target: Tensor,
+        *,
+        noise: Tensor | None = None,
+        temperature: float = 1.0,
+        amp: bool,
+    ) -> Tensor:
+        """Latents (B, P, Z) of photos: the posterior's means, the prior's guess where none shows.
+
+        Args:
+            images: (B, 3, H, W) photos.
+            masks: (B, 1, H, W) the person in them.
+            source: (B, 21, 3) joints in them.
+            target: (B, 21, 3) joints of the poses to take.
+            noise: (B, P, Z) to draw parts with that are not shown; None takes the prior's means.
+            temperature: Spread of these draws.
+            amp: bf16 convolutions.
+        """
+        seen = self.encode(images, masks, source, amp=amp).mean
+        shown = self.shows(masks, source)
+        if not self.config.latents or bool(shown.all()):
+            return seen
+        if noise is None:
+            noise, temperature = torch.zeros_like(seen), 0.0
+        return self.prior.draw(target, noise, temperature, known=(seen, shown))
 
     # --- texture path ---------------------------------------------------------------------
 
@@ -572,6 +638,7 @@ class Reposer(nn.Module):
         noise: Tensor | None = None,
         keep: Tensor | None = None,
         rendered: Tensor | None = None,
+        truth: tuple[Tensor, Tensor] | None = None,
         amp: bool = False,
     ) -> Painted:
         """The person of some photos in other poses.
@@ -584,10 +651,22 @@ class Reposer(nn.Module):
             noise: (B, P, Z) to sample the posterior with; None takes its mean.
             keep: See `paint`.
             rendered: See `paint`.
+            truth: In training, true pictures (B, 3, H, W) and masks (B, 1, H, W) of the person in
+                the new pose: they tell the latents of parts that only they show, which the prior
+                learns to guess. Without it the prior guesses.
             amp: bf16 convolutions.
         """
         posterior = self.encode(images, masks, source, amp=amp)
-        latents = posterior.mean if noise is None else posterior.sample(noise)
+        if truth is not None:
+            unseen = self.shows(truth[1], target) & ~self.shows(masks, source)
+            if self.config.latents and bool(unseen.any()):
+                posterior = self.encode(*truth, target, amp=amp).where(unseen, posterior)
+        if noise is not None:
+            latents = posterior.sample(noise) if self.config.latents else posterior.mean
+        elif truth is not None:
+            latents = posterior.mean
+        else:
+            latents = self.appearance(images, masks, source, target, amp=amp)
         warped = None
         if self.config.texture:
             warped = self.warp(images, masks, source, target, amp=amp)

@@ -26,6 +26,14 @@ _CLIP_SHARE = 0.02
 _OUTLINE = 0.55
 """Coverage at which the outline is drawn; a little inside, where colours are sure."""
 _NEGLIGIBLE = 0.02
+_ROOM_PX = 12
+"""Pixels of the network's picture round the person that are worked on."""
+_CONTRAST = 4.0
+"""Exponent of the parts' shares in copied pixels: two parts laid half over each other blur."""
+_COARSE_PX = 2.0
+"""Deviation in the network's pixels of the blur that parts coarse colours from fine detail."""
+_DETAIL_FROM, _DETAIL_WHOLE = 0.2, 0.5
+"""Visibility from which the photo's fine detail is taken, and at which all of it is."""
 _UNMOVED_PX = 0.75
 """Pixels that are moved farther on the canvas have moved."""
 
@@ -47,7 +55,7 @@ class Layer:
     """A person on an otherwise empty canvas."""
 
     colour: np.ndarray
-    """(H, W, 3) float32 in [0, 255]; meaningless where alpha is 0."""
+    """(H, W, 3) float32 in [0, 255] but for rounding; meaningless where alpha is 0."""
     alpha: np.ndarray
     """(H, W) float32 in [0, 1]."""
     invented: np.ndarray
@@ -154,7 +162,7 @@ def compose_layer(
         canvas: (height, width).
     """
     height, width = canvas
-    region = region_of(to_window, canvas)
+    region = _occupied(painted, to_window, canvas)
     colour = np.zeros((height, width, 3), np.float32)
     alpha = np.zeros((height, width), np.float32)
     invented = np.zeros((height, width), np.float32)
@@ -166,7 +174,7 @@ def compose_layer(
     def enlarge(t: Tensor, interpolation: int = cv2.INTER_CUBIC) -> np.ndarray:
         return resample(to_array(t), to_window, region, interpolation)
 
-    part = 127.5 * (enlarge(painted.generated) + 1)
+    part = enlarge(127.5 * (painted.generated + 1))
     cover = np.clip(enlarge(torch.sigmoid(painted.alpha_logits))[..., 0], 0, 1)
     made = np.ones_like(cover)
     if photos:
@@ -175,7 +183,9 @@ def compose_layer(
             fetched.add(_fetch(other, to_window, canvas, region))
         seen = np.clip(enlarge(painted.visibility)[..., 0], 0, 1)
         seen = np.minimum(seen, np.clip(2.0 * fetched.found, 0, 1))
-        part += seen[..., None] * (fetched.colour - part)
+        difference = fetched.colour
+        difference -= part
+        part += _laid_over(difference, seen, 1 / to_window.scale)
         made = 1 - seen
         unmoved[y0:y1, x0:x1] = fetched.unmoved
     part = _without_fringe(part, cover, 1 / to_window.scale)
@@ -185,10 +195,60 @@ def compose_layer(
     cover *= _edge_fade(to_window, region)
     cover[cover < _CLIP_SHARE] = 0
     inside = (slice(y0, y1), slice(x0, x1))
-    colour[inside] = np.clip(part, 0, 255)
+    colour[inside] = part
     alpha[inside] = cover
     invented[inside] = made * cover
     return Layer(colour, alpha, invented, unmoved)
+
+
+def _occupied(
+    painted: Painted, window: Window, canvas: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    """x0, y0, x1, y1 of the canvas's pixels where a person is, and some more round them."""
+    x0, y0, x1, y1 = region_of(window, canvas)
+    covered = torch.sigmoid(painted.alpha_logits)[0, 0] > _NEGLIGIBLE
+    rows, columns = (torch.nonzero(covered.any(axis)).flatten() for axis in (1, 0))
+    if not len(rows):
+        return x0, y0, x0, y0
+    left, right = float(columns[0]) - _ROOM_PX, float(columns[-1]) + 1 + _ROOM_PX
+    top, bottom = float(rows[0]) - _ROOM_PX, float(rows[-1]) + 1 + _ROOM_PX
+    return (
+        max(x0, int(window.left + left / window.scale)),
+        max(y0, int(window.top + top / window.scale)),
+        min(x1, int(np.ceil(window.left + right / window.scale))),
+        min(y1, int(np.ceil(window.top + bottom / window.scale))),
+    )
+
+
+def _laid_over(difference: np.ndarray, seen: np.ndarray, pixel: float) -> np.ndarray:
+    """What copied pixels change in painted ones: colours by visibility, detail sooner and whole.
+
+    Half a photo's weave over a smooth painting is a blurred weave; two bands blended apart (Burt &
+    Adelson 1983) keep it crisp and its colours still pass softly into what is painted.
+
+    Args:
+        difference: (H, W, 3) float32, copied less painted colours.
+        seen: (H, W) float32 in [0, 1], the share of copied pixels.
+        pixel: Size of a network's pixel in pixels of these pictures.
+    """
+    height, width = seen.shape
+    step = max(1.0, _COARSE_PX * pixel)  # averaging over cells is most of the blur
+    wh = (max(1, round(width / step)), max(1, round(height / step)))
+    few, share = (cv2.resize(x, wh, interpolation=cv2.INTER_AREA) for x in (difference, seen))
+    total = cv2.GaussianBlur(share, (0, 0), 0.9)
+    small = cv2.GaussianBlur(scaled(few, share), (0, 0), 0.9)
+    small = scaled(small, 1 / np.maximum(total, 0.02))
+    coarse = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+    sure = np.clip((seen - _DETAIL_FROM) / (_DETAIL_WHOLE - _DETAIL_FROM), 0, 1)
+    sure = np.maximum(sure * sure * (3 - 2 * sure), seen)
+    result = scaled(coarse, seen - sure)
+    result += scaled(difference, sure)
+    return result
+
+
+def scaled(values: np.ndarray, factor: np.ndarray) -> np.ndarray:
+    """Pixels (H, W, C) float32 times a factor each, (H, W) float32; several times numpy's speed."""
+    return cv2.multiply(values, cv2.merge([factor] * values.shape[2]), dtype=cv2.CV_32F)
 
 
 def _edge_fade(window: Window, region: tuple[int, int, int, int]) -> np.ndarray:
@@ -213,12 +273,20 @@ def _without_fringe(colour: np.ndarray, cover: np.ndarray, pixel: float) -> np.n
         pixel: Size of a network's pixel in pixels of these pictures.
     """
     sure = np.clip((cover - 0.85) / 0.12, 0, 1) ** 2
-    side = max(3, round(3 * pixel) * 2 + 1)
-    total = cv2.blur(sure, (side, side))
-    spread = cv2.blur(colour * sure[..., None], (side, side)) / np.maximum(total, 1e-3)[..., None]
+    wh = (cover.shape[1], cover.shape[0])
+    step = max(1.0, 0.5 * pixel)  # blurred widely in any case: a reduced copy will do
+    small_wh = (max(1, round(wh[0] / step)), max(1, round(wh[1] / step)))
+    few, share = (cv2.resize(x, small_wh, interpolation=cv2.INTER_AREA) for x in (colour, sure))
+    side = max(3, round(3 * pixel / step) * 2 + 1)
+    total = cv2.blur(share, (side, side))
+    few = scaled(cv2.blur(scaled(few, share), (side, side)), 1 / np.maximum(total, 1e-3))
+    spread, total = (cv2.resize(x, wh, interpolation=cv2.INTER_LINEAR) for x in (few, total))
     # far from any sure pixel (thin fingers) the colour stays
-    trust = np.clip(total / 0.05, 0, 1)[..., None] * (1 - sure[..., None])
-    return colour + trust * (spread - colour)
+    trust = np.clip(total / 0.05, 0, 1) * (1 - sure)
+    spread -= colour
+    spread = scaled(spread, trust)
+    spread += colour
+    return spread
 
 
 def to_array(t: Tensor) -> np.ndarray:
@@ -280,12 +348,12 @@ class _Fetched:
     @property
     def found(self) -> np.ndarray:
         """(H', W') how surely the photos show each pixel."""
-        return self.total[..., 3] / 255
+        return self.total[..., 3] * np.float32(1 / 255)
 
     @property
     def colour(self) -> np.ndarray:
         """(H', W', 3) float32 in [0, 255]."""
-        return self.total[..., :3] / np.maximum(self.found, 1e-3)[..., None]
+        return scaled(self.total[..., :3], 1 / np.maximum(self.found, 1e-3))
 
     @property
     def unmoved(self) -> np.ndarray:
@@ -302,7 +370,7 @@ def _fetch(
     """One photo's pixels at the canvas's resolution."""
     subject, from_window, warped = carried.subject, carried.window, carried.warped
     x0, y0, x1, y1 = region
-    weights = to_array(warped.weights)  # (h, w, P) at half of the network's size
+    weights = to_array(_decided(warped.weights))  # (h, w, P) at half of the network's size
     wide = to_array(F.max_pool2d(warped.weights, 5, 1, 2))
     vacated = to_array(warped.vacated)  # (h, w, 1) at a quarter
     flow = to_array(warped.flow.flatten(1, 2))  # (h, w, 2P) at a quarter
@@ -313,7 +381,8 @@ def _fetch(
     shares, unmoved = np.zeros((2, y1 - y0, x1 - x0), np.float32)
     still = warped.still[0].cpu().numpy()
     to_canvas = np.array(canvas[::-1]) / np.array(photo.shape[1::-1])
-    comparable = bool(abs(to_canvas[0] / to_canvas[1] - 1) < 0.01)
+    same_shape = bool(abs(to_canvas[0] / to_canvas[1] - 1) < 0.01)
+    comparable = same_shape and bool((still > _NEGLIGIBLE).any())
     cell = 1 / (weights.shape[1] / to_window.size[1] * to_window.scale)  # canvas pixels per cell
     for p in range(weights.shape[2]):
         strong = np.asarray(wide[..., p] > _NEGLIGIBLE)
@@ -350,14 +419,16 @@ def _fetch(
         )[:, None]
         u = u + shift[..., 0] * per_px[0] - np.float32(0.5)
         v = v + shift[..., 1] * per_px[1] - np.float32(0.5)
-        taken = cv2.remap(photo, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        taken = cv2.remap(photo, u, v, cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT)
         view = (slice(by0 - y0, by1 - y0), slice(bx0 - x0, bx1 - x0))
-        total[view] += share * taken.astype(np.float32)
+        total[view] += scaled(taken, share[..., 0])
+        if not comparable:
+            continue
         around = resample(
             np.ascontiguousarray(wide[..., p : p + 1]), to_window, box, cv2.INTER_LINEAR
         )
         shares[view] += around[..., 0]
-        if comparable and still[p] > _NEGLIGIBLE:
+        if still[p] > _NEGLIGIBLE:
             du = (u + np.float32(0.5)) * np.float32(to_canvas[0]) - xs
             dv = (v + np.float32(0.5)) * np.float32(to_canvas[1]) - ys[:, None]
             near = np.exp(-(du * du + dv * dv) / np.float32(_UNMOVED_PX**2))
@@ -372,6 +443,12 @@ def _fetch(
         changed = resample(to_array(warped.changed), to_window, region, cv2.INTER_LINEAR)
         unmoved *= np.clip(1 - 2 * changed[..., 0], 0, 1)
     return _Fetched(total, shares, unmoved)
+
+
+def _decided(weights: Tensor) -> Tensor:
+    """Shares (1, P, h, w) of the parts with more contrast and the same sum."""
+    powers = weights**_CONTRAST
+    return powers * (weights.sum(1, True) / powers.sum(1, True).clamp_min(1e-6))
 
 
 def _photo_for(

@@ -33,7 +33,7 @@ from tqdm import tqdm
 from vunet import losses
 from vunet.baselines import Pix2PixRival, baseline_losses
 from vunet.checkpoint import load_network, save_reposer
-from vunet.config import TrainConfig, to_json
+from vunet.config import TrainConfig, model_config_from, to_json
 from vunet.data import Batch, BatchMaker
 from vunet.dataset import UNKNOWN, Dataset
 from vunet.geometry import HEAD, analytic_warp, capsules
@@ -55,7 +55,8 @@ class TrainPlan:
     out: Path
     """Run folder."""
     minutes: float | None = None
-    """Stop after this time; the run can be resumed."""
+    """Stop after this time; the run can be resumed. Where the config names no steps, this is the
+    length of the run, too."""
     resume: bool = False
     """Go on from the run folder's state."""
     init: str | None = None
@@ -72,10 +73,16 @@ class TrainPlan:
     """No progress bar."""
 
 
-def learning_rate(step: int, config: TrainConfig) -> float:
-    """Rate at a step: warm-up, then flat, then half a cosine down to 2 % of the peak."""
-    start = config.steps * (1 - config.cooldown)
-    fall = min(1.0, max(0.0, (step - start) / max(1.0, config.steps - start)))
+def learning_rate(step: int, done: float, config: TrainConfig) -> float:
+    """Rate at a step: warm-up, then flat, then half a cosine down to 2 % of the peak.
+
+    Args:
+        step: From 0.
+        done: Share of the run that is over, in [0, 1].
+        config: Of the run.
+    """
+    start = 1 - config.cooldown
+    fall = min(1.0, max(0.0, (done - start) / max(1e-6, config.cooldown)))
     shape = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * fall))
     return config.learning_rate * min(1.0, (step + 1) / WARM_UP_STEPS) * shape
 
@@ -226,7 +233,7 @@ def train(config: TrainConfig, datasets: list[Dataset], plan: TrainPlan) -> dict
     """Train until the steps or the minutes are over, or until interrupted.
 
     Returns:
-        step, samples, minutes and the last validation figures.
+        step, samples, minutes, whether the run is over and the last validation figures.
 
     Raises:
         TrainError: If the run folder cannot be resumed or would be overwritten.
@@ -236,6 +243,8 @@ def train(config: TrainConfig, datasets: list[Dataset], plan: TrainPlan) -> dict
         raise TrainError(f"{plan.out}: nothing to resume here; leave --resume out to begin")
     if not plan.resume and state_path.exists():
         raise TrainError(f"{plan.out}: holds a run already; add --resume, or choose another --out")
+    if config.steps is None and plan.minutes is None:
+        raise TrainError("a run without a number of steps goes by the clock: give --minutes")
     accelerator = Accelerator(cpu=plan.device == "cpu")
     device, rank = accelerator.device, accelerator.process_index
     if plan.device == "cuda" and device.type != "cuda":
@@ -276,17 +285,24 @@ def train(config: TrainConfig, datasets: list[Dataset], plan: TrainPlan) -> dict
     started = saved = logged = time.monotonic()
     fresh = 0  # steps since `logged`
     stop = _StopSignal()
+    done = 0.0  # share of the run that is over
 
     def over() -> bool:
-        """Whether any process has to stop; all processes ask at the same steps."""
-        late = plan.minutes is not None and time.monotonic() - started > plan.minutes * 60
-        mine = stop.asked or late
-        if accelerator.num_processes == 1:
-            return mine
-        if progress.step % 10:
-            return False
-        asked = torch.tensor(float(mine), device=device)
-        return bool(accelerator.reduce(asked, "sum") > 0)  # pyright: ignore[reportOperatorIssue]
+        """Whether any process has to stop; all processes ask, and look at the clock, together."""
+        nonlocal done
+        alone = accelerator.num_processes == 1
+        if config.steps is not None:
+            done = progress.step / config.steps
+        if not alone and progress.step % 10:
+            return done >= 1
+        passed = time.monotonic() - started
+        late = plan.minutes is not None and passed > plan.minutes * 60
+        asked = torch.tensor([float(stop.asked or late), passed])
+        if not alone:
+            asked = cast(Tensor, accelerator.reduce(asked.to(device), "mean")).cpu()
+        if config.steps is None and plan.minutes is not None:
+            done = min(1.0, (spent + float(asked[1])) / (spent + plan.minutes * 60))
+        return done >= 1 or bool(asked[0] > 0)
 
     def save() -> None:
         if not main:
@@ -310,13 +326,13 @@ def train(config: TrainConfig, datasets: list[Dataset], plan: TrainPlan) -> dict
         disable=plan.quiet or not main,
     )
     with stop.watching(), bar:
-        while progress.step < config.steps and not over():
+        while not over():
             step = progress.step
             batch = maker.batch(step)
             noise, keep = step_noise(batch, step, rank, config)
             torch.manual_seed((config.seed * 1_000_003 + step) * 64 + rank)  # dropout of baselines
             for group in optimiser.param_groups:
-                group["lr"] = learning_rate(step, config)
+                group["lr"] = learning_rate(step, done, config)
             source, target = batch.source, batch.target
             painted: Painted = wrapped(
                 source.images,
@@ -326,12 +342,13 @@ def train(config: TrainConfig, datasets: list[Dataset], plan: TrainPlan) -> dict
                 noise=noise,
                 keep=keep,
                 rendered=batch.rendered,
+                truth=(target.images, target.masks),
                 amp=amp,
             )
             if config.model.network == "reposer":
                 parts = batch_losses(painted, batch, features, config, step, amp, keep)
             else:
-                parts = baseline_losses(painted, batch, features, config, step, amp)
+                parts = baseline_losses(painted, batch, features, config, done, amp)
             if rival is not None and step >= config.adversarial_start:
                 parts.update(rival.play(painted, batch, step, amp))
             total = torch.stack([p.float() for p in parts.values()]).sum()
@@ -368,6 +385,7 @@ def train(config: TrainConfig, datasets: list[Dataset], plan: TrainPlan) -> dict
         "step": progress.step,
         "samples": progress.step * config.batch_size,
         "minutes": minutes,
+        "over": done >= 1,
         **figures,
     }
 
@@ -573,7 +591,7 @@ class _Learner:
         """
         try:
             state = torch.load(path, map_location=device, weights_only=True)
-            same = json.loads(state["config"])["model"] == json.loads(to_json(config))["model"]
+            same = model_config_from(json.loads(state["config"])["model"]) == config.model
             if same:
                 self.model.load_state_dict(state["model"])
                 self.average.load_state_dict(state["average"])

@@ -524,6 +524,21 @@ def test_demo_shows_six_poses_or_more() -> None:
     assert set(names) <= set(PRESETS)
 
 
+def test_train_without_a_part_and_at_half_size(run: Run, tmp_path: Path) -> None:
+    given = ("train", "person", "--out", tmp_path, "--dry-run", "--half-size")
+    settings = json.loads(run(*given, "--without", "texture", "--without", "adversarial").out)
+    assert settings["model"]["size"] == [128, 96]
+    assert settings["model"]["texture"] is False
+    assert settings["adversarial_weight"] == 0
+    assert run(*given, "--without", "head").code == 2
+
+
+def test_minutes_are_the_length_of_a_run_that_names_no_steps(run: Run, tmp_path: Path) -> None:
+    given = ("train", "tiny", "--out", tmp_path, "--dry-run", "--minutes", "3")
+    assert json.loads(run(*given).out)["steps"] is None
+    assert json.loads(run(*given, "--steps", "7").out)["steps"] == 7
+
+
 def test_train_settings(run: Run, tmp_path: Path) -> None:
     settings = json.loads(run("train", "tiny", "--out", tmp_path, "--dry-run").out)
     assert settings["model"]["size"] == [64, 48]

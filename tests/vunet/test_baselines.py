@@ -192,6 +192,10 @@ def test_trained_resumed_and_measured(
     with pytest.raises(WeightsError, match="baseline"):
         load_reposer(weights)
     case = Case(Pair(EXAMPLES / "person_1.jpg", EXAMPLES / "pose_walk.jpg"), PoseEstimator())
-    picture = network_row(weights)(case)
+    row, facts = network_row(weights)
+    assert facts["network"] == config.model.network
+    assert facts["samples"] == 4 * config.batch_size
+    assert facts["parameters"] == sum(p.numel() for p in loaded.parameters())
+    picture = row(case)
     assert picture.shape == case.truth.shape
     assert picture.std() > 0

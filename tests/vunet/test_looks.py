@@ -82,6 +82,7 @@ def test_looks_are_parts_and_groups_of_parts() -> None:
     groups = [LOOKS[name] for name in ("head", "top", "hands", "bottom", "shoes")]
     assert sorted(p for group in groups for p in group) == list(range(len(geo.PARTS)))
     assert all(LOOKS[name] == (i,) for i, name in enumerate(geo.PARTS))
+    assert LOOKS["all"] == tuple(range(len(geo.PARTS)))
 
 
 def test_parts_come_from_whom_they_are_taken(

@@ -14,8 +14,16 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from pose import Pose
-from vunet.config import PRESETS, ModelConfig, model_config_from, to_json
+from vunet.config import (
+    PRESETS,
+    ModelConfig,
+    at_half_size,
+    model_config_from,
+    to_json,
+    without,
+)
 from vunet.model import PART_COUNT, PRIOR_GROUPS, Gaussian, Painted, Reposer
+from vunet.networks import build
 
 TINY = PRESETS["tiny"].model
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
@@ -302,8 +310,87 @@ def test_draws_repeat_and_temperature_nought_gives_the_means(
         drawn = model.prior.draw(target, noise)
         assert torch.equal(drawn, model.prior.draw(target, noise))
         conditional = model.prior(target, drawn)
-        same(drawn, conditional.sample(noise))
+        left = list(range(PART_COUNT))
+        left[3], left[5], left[7], left[9], left[11], left[13] = 2, 4, 6, 8, 10, 12
+        same(drawn, conditional.sample(noise[:, left]))  # clothes come in pairs
     assert float((drawn - plain).abs().max()) > 0.1
+
+
+def test_draws_leave_alone_what_is_known(model: Reposer, inputs: Inputs) -> None:
+    target, noise = inputs[3], rand(2, PART_COUNT, TINY.latent_dim)
+    values = rand(2, PART_COUNT, TINY.latent_dim, seed=1)
+    sure = rand(2, PART_COUNT, seed=2) > 0
+    with torch.no_grad():
+        drawn = model.prior.draw(target, noise, known=(values, sure))
+        assert torch.equal(drawn[sure], values[sure])
+        free = model.prior.draw(target, noise)
+        # the trunk is drawn first, from the pose alone
+        if not bool(sure[0, 1]):
+            assert torch.equal(drawn[0, 1], free[0, 1])
+        assert not torch.equal(drawn[~sure], free[~sure])
+
+
+def half_body(inputs: Inputs) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The photos with the lower half of the people cut off."""
+    images, masks, source, target = inputs
+    masks = masks.clone()
+    for i in range(len(masks)):
+        masks[i, :, int(source[i, [11, 12], 1].min()) :] = 0
+    return images, masks, source, target
+
+
+LEGS = [8, 9, 10, 11, 12, 13]
+
+
+def test_a_photo_shows_what_its_mask_covers(model: Reposer, inputs: Inputs) -> None:
+    _, masks, source, _ = inputs
+    assert bool(model.shows(torch.ones_like(masks), source)[:, :2].all())
+    assert not bool(model.shows(torch.zeros_like(masks), source).any())
+    _, masks, source, _ = half_body(inputs)
+    shown = model.shows(masks, source)
+    assert bool(shown[:, 1].all())
+    assert not bool(shown[:, [10, 11, 12, 13]].any())
+
+
+def test_parts_that_no_photo_shows_are_drawn(model: Reposer, inputs: Inputs) -> None:
+    images, masks, source, target = half_body(inputs)
+    noise = rand(2, PART_COUNT, TINY.latent_dim)
+    with torch.no_grad():
+        seen = model.encode(images, masks, source, amp=False).mean
+        shown = model.shows(masks, source)
+        likely = model.appearance(images, masks, source, target, amp=False)
+        drawn = model.appearance(images, masks, source, target, noise=noise, amp=False)
+    for latents in (likely, drawn):
+        assert torch.equal(latents[shown], seen[shown])
+        assert not torch.equal(latents[~shown], seen[~shown])
+    assert not torch.equal(likely[~shown], drawn[~shown])
+
+
+def test_in_training_the_truth_tells_what_the_photo_does_not_show(
+    model: Reposer, inputs: Inputs
+) -> None:
+    images, masks, source, target = half_body(inputs)
+    truth = rand(*images.shape, seed=3).tanh(), torch.ones_like(masks)
+    with torch.no_grad():
+        painted = model(images, masks, source, target, truth=truth)
+        own = model.encode(images, masks, source, amp=False)
+        told = model.encode(*truth, target, amp=False)
+        hidden = model.shows(truth[1], target) & ~model.shows(masks, source)
+    assert bool(hidden.any())
+    assert painted.posterior is not None
+    assert torch.equal(painted.posterior.mean[hidden], told.mean[hidden])
+    assert torch.equal(painted.posterior.log_variance[~hidden], own.log_variance[~hidden])
+    assert torch.equal(painted.latents, painted.posterior.mean)
+
+
+def test_a_network_without_latents_paints_the_same_whatever_the_look(inputs: Inputs) -> None:
+    model = shaken(dataclasses.replace(TINY, latents=False))
+    images, masks, source, target = inputs
+    with torch.no_grad():
+        one = model(images, masks, source, target, keep=torch.zeros(2, 1, 1, 1))
+        other = model(-images, masks, source, target, keep=torch.zeros(2, 1, 1, 1))
+    assert not one.latents.any()
+    same(one.generated, other.generated)
 
 
 def test_prior_does_not_depend_on_where_the_person_stands(model: Reposer, inputs: Inputs) -> None:
@@ -353,6 +440,32 @@ def test_config_survives_json(name: str) -> None:
 def test_wrong_settings_are_refused(change: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         model_config_from({**dataclasses.asdict(PRESETS["person"].model), **change})
+
+
+@pytest.mark.parametrize("name", ["person", "vunet-2018", "pix2pix"])
+def test_compared_networks_have_as_many_parameters(name: str) -> None:
+    """EVALUATION: within a fifth of ours; at half the size, too."""
+
+    def count(config: ModelConfig) -> int:
+        return sum(p.numel() for p in build(config).parameters())
+
+    half = at_half_size(PRESETS[name])
+    assert half.model.size == (128, 96)
+    ours = count(PRESETS["person"].model)
+    assert 0.8 * ours < count(PRESETS[name].model) < 1.2 * ours
+    assert 0.8 * ours < count(half.model) < 1.2 * ours
+
+
+def test_parts_can_be_taken_out() -> None:
+    whole = PRESETS["person"]
+    assert whole.adversarial_weight > 0
+    assert without(whole, "adversarial").adversarial_weight == 0
+    assert not without(whole, "texture").model.texture
+    bare = without(whole, "latents")
+    assert not bare.model.latents
+    assert bare.texture_dropout == 0, "nothing to paint from"
+    with pytest.raises(ValueError, match="cannot be left out"):
+        without(whole, "head")
 
 
 @pytest.mark.parametrize("size", [(64, 48), (128, 96), (96, 64), (32, 32), (64, 56)])

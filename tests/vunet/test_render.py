@@ -246,6 +246,38 @@ def blob_answer(size: tuple[int, int], x: float, y: float, radius: float) -> Pai
     return Painted(red, red, logits[None, None], nothing, None, None, None, latents, tints)
 
 
+def test_detail_is_copied_whole_where_colours_are_blended() -> None:
+    """Over grey paint: a copied chequer of another mean colour, half visible."""
+    size = 96
+    chequer = np.indices((size, size)).sum(0) // 2 % 2 * 40.0
+    difference = np.repeat((chequer + 60)[..., None], 3, 2).astype(np.float32)  # mean 80
+    for seen in (0.0, 0.1, 0.5, 0.8, 1.0):
+        share = np.full((size, size), seen, np.float32)
+        laid = render._laid_over(difference, share, 3.0)[20:-20, 20:-20]
+        assert laid.mean() == pytest.approx(80 * seen, abs=1.5)
+        contrast = laid.std() / difference[20:-20, 20:-20].std()
+        assert contrast == pytest.approx(1.0 if seen >= 0.5 else seen, abs=0.03)
+
+
+def test_parts_decide_without_changing_how_much_is_copied() -> None:
+    weights = torch.rand(1, 15, 8, 6, generator=torch.Generator().manual_seed(0)) ** 3
+    weights[:, :, 0] = 0
+    decided = render._decided(weights)
+    assert torch.allclose(decided.sum(1), weights.sum(1), atol=1e-4)
+    assert torch.equal(decided.argmax(1), weights.argmax(1))
+    assert (decided.amax(1) >= weights.amax(1) - 1e-6).all()
+
+
+def test_pixels_are_scaled_one_by_one() -> None:
+    g = np.random.default_rng(0)
+    for kind, channels in ((np.float32, 3), (np.uint8, 4)):
+        values = g.integers(0, 255, (7, 5, channels)).astype(kind)
+        factor = g.random((7, 5), np.float32)
+        found = render.scaled(values, factor)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, values * factor[..., None], rtol=1e-6)
+
+
 @pytest.mark.parametrize("scale", [4.0, 2.0, 1.3, 1.0, 0.5, 0.21])
 def test_answers_are_laid_where_their_window_lies(scale: float) -> None:
     """`scale` network pixels per canvas pixel; a disc's middle is right to a third of a pixel."""

@@ -37,13 +37,15 @@ from vunet.train import (
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TINY = PRESETS["tiny"]
+STEPS = TINY.steps or 0
 CPU = torch.device("cpu")
 
 
 def twenty_steps(*sets: Path) -> list[float]:
     """Sum of all losses at each of twenty steps of `tiny`, in fp32 on one thread; then that of the
     first batch once more."""
-    config = dataclasses.replace(TINY, steps=20, learning_rate=3e-3, kl_steps=(2, 10))
+    steps = 20
+    config = dataclasses.replace(TINY, steps=steps, learning_rate=3e-3, kl_steps=(2, 10))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -52,7 +54,7 @@ def twenty_steps(*sets: Path) -> list[float]:
         model = Reposer(config.model)
         optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate)
         rows = []
-        for step in (*range(config.steps), 0):
+        for step in (*range(steps), 0):
             batch = maker.batch(step)
             noise, keep = step_noise(batch, step, 0, config)
             source, target = batch.source, batch.target
@@ -70,7 +72,7 @@ def twenty_steps(*sets: Path) -> list[float]:
             optimiser.zero_grad()
             total.backward()
             for group in optimiser.param_groups:
-                group["lr"] = learning_rate(step, config)
+                group["lr"] = learning_rate(step, step / steps, config)
             optimiser.step()
             rows.append(float(total.detach()))
     finally:
@@ -99,13 +101,31 @@ def state_of(out: Path) -> dict[str, Any]:
 
 
 def test_learning_rate_warms_up_stays_and_falls() -> None:
-    config = TrainConfig(steps=1000, learning_rate=1.0, cooldown=0.5)
-    assert learning_rate(0, config) == pytest.approx(0.01)
-    assert learning_rate(99, config) == learning_rate(499, config) == pytest.approx(1)
-    assert learning_rate(750, config) == pytest.approx(0.51, abs=0.01)
-    assert learning_rate(999, config) == pytest.approx(0.02, abs=0.001)
-    for odd in (dataclasses.replace(config, cooldown=0.0), dataclasses.replace(config, steps=1)):
-        assert math.isfinite(learning_rate(0, odd))
+    config = TrainConfig(learning_rate=1.0, cooldown=0.5)
+    assert learning_rate(0, 0.0, config) == pytest.approx(0.01)
+    assert learning_rate(99, 0.1, config) == learning_rate(499, 0.499, config) == pytest.approx(1)
+    assert learning_rate(750, 0.75, config) == pytest.approx(0.51, abs=0.01)
+    assert learning_rate(999, 0.999, config) == pytest.approx(0.02, abs=0.001)
+    flat = dataclasses.replace(config, cooldown=0.0)
+    assert learning_rate(999, 0.999, flat) == pytest.approx(1)
+
+
+def test_a_run_by_the_clock_ends_with_a_low_rate(tmp_path: Path, sets: list[Dataset]) -> None:
+    config = dataclasses.replace(TINY, steps=None, cooldown=1.0, learning_rate=1e-3)
+    done = train(config, sets, plan(tmp_path, minutes=0.05))
+    assert done["over"]
+    assert done["step"] > 3
+    (group,) = state_of(tmp_path)["optimiser"]["param_groups"]
+    assert group["lr"] < 0.2 * 1e-3 * min(1, done["step"] / 100)
+    again = train(config, sets, plan(tmp_path, minutes=0.02, resume=True))
+    assert again["over"]
+    assert again["step"] > done["step"]
+
+
+def test_a_run_by_the_clock_needs_minutes(tmp_path: Path, sets: list[Dataset]) -> None:
+    with pytest.raises(TrainError, match="--minutes"):
+        train(dataclasses.replace(TINY, steps=None), sets, plan(tmp_path))
+    assert not any(tmp_path.iterdir())
 
 
 def test_divergence_counts_late() -> None:
@@ -136,21 +156,21 @@ def test_a_run_leaves_what_it_promises(
     make_person: Callable[..., Pose],
 ) -> None:
     done = train(TINY, sets, plan(tmp_path, validation=(sets[0],), every_minutes=1e-6))
-    assert done["step"] == TINY.steps
-    assert done["samples"] == TINY.steps * TINY.batch_size
+    assert done["step"] == STEPS
+    assert done["samples"] == STEPS * TINY.batch_size
     assert math.isfinite(done["val_l1"])
     assert math.isfinite(done["val_warp_l1"])
-    assert json.loads((tmp_path / "config.json").read_text())["steps"] == TINY.steps
+    assert json.loads((tmp_path / "config.json").read_text())["steps"] == STEPS
     rows = rows_of(tmp_path)
     assert {"l1", "alpha", "generated", "kl", "warp", "parser", "surface"} <= {
         key for row in rows for key in row
     }
     assert all(math.isfinite(v) for row in rows for v in row.values())
-    assert len(list((tmp_path / "sheets").glob("*.jpg"))) == TINY.steps
+    assert len(list((tmp_path / "sheets").glob("*.jpg"))) == STEPS
     names = {"config.json", "metrics.jsonl", "model.safetensors", "sheets", "state.pt"}
     assert {p.name for p in tmp_path.iterdir()} == names
     facts = read_facts(tmp_path / "model.safetensors")
-    assert facts["steps"] == TINY.steps
+    assert facts["steps"] == STEPS
     assert facts["data"] == ["photos", "rendered"]
     weights = load_file(tmp_path / "model.safetensors")
     average = state_of(tmp_path)["average"]
@@ -193,7 +213,7 @@ def test_time_is_up(tmp_path: Path, sets: list[Dataset]) -> None:
     done = train(TINY, sets, plan(tmp_path, minutes=0.0))
     assert done["step"] == 0
     assert state_of(tmp_path)["progress"]["step"] == 0
-    assert train(TINY, sets, plan(tmp_path, resume=True))["step"] == TINY.steps
+    assert train(TINY, sets, plan(tmp_path, resume=True))["step"] == STEPS
 
 
 def test_a_finished_run_resumes_to_itself(tmp_path: Path, sets: list[Dataset]) -> None:

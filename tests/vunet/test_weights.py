@@ -81,3 +81,25 @@ def test_swapping_one_parts_latents_changes_that_part(engine: Engine):
 
 def _seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def test_unseen_legs_are_drawn_by_the_seed_and_the_rest_is_not(engine: Engine):
+    from apps.demo import example
+    from vunet.images import read_image
+
+    whole = read_image(example(1))
+    half = np.ascontiguousarray(whole[: whole.shape[0] // 2])
+    poses = [
+        engine.repose(half, "standing", frame="pose", background="plain", seed=seed)
+        for seed in (0, 1)
+    ]
+    assert any("another seed" in w for w in poses[0].warnings)
+    change = np.abs(poses[0].image.astype(int) - poses[1].image).mean(2)
+    pose, person = poses[0].pose, poses[0].mask > 128
+    hips, knees = pose.point("left_hip")[1], pose.point("left_knee")[1]
+    chest = slice(int(pose.point("left_shoulder")[1]), int(0.3 * knees + 0.7 * hips) - 40)
+    legs = slice(int(knees), int(pose.point("left_ankle")[1]))
+    assert change[legs][person[legs]].mean() > 4 * change[chest][person[chest]].mean()
+    assert change[legs][person[legs]].mean() > 2
+    again = engine.repose(half, "standing", frame="pose", background="plain", seed=1)
+    assert np.array_equal(again.image, poses[1].image)
