@@ -479,6 +479,8 @@ class Evaluate:
     """Sheet of pictures to write, the worst among them."""
     backbones: MaybeFolder = None
     """Folder with the judging networks; without them their figures are left out."""
+    rim: Annotated[int, arg(metavar="PX")] = 5
+    """By how much the person's mask is dilated for SqPD-person, at 256 px height."""
     device: Device = "auto"
     """Where the network runs."""
 
@@ -486,6 +488,8 @@ class Evaluate:
         """Print the figures as a table."""
         from vunet.evaluate import evaluate_files, format_table
 
+        if not 0 <= self.rim <= 64:
+            raise UsageError("--rim must be between 0 and 64")
         if self.json is not None:
             _check_file(self.json)
         if self.sheet is not None:
@@ -496,6 +500,7 @@ class Evaluate:
             json_path=self.json,
             sheet=self.sheet,
             backbones=self.backbones,
+            rim_px=self.rim,
             device=self.device,
             quiet=not sys.stderr.isatty(),
         )

@@ -78,8 +78,8 @@ PROTOCOL = (
     "All figures are over the box of the pose photo's person (the box of its mask, widened and "
     "heightened by 10 %, cut off at the picture's border), both pictures cut to it and brought to "
     "256 px height, reduced by area averaging or enlarged linearly.",
-    "-person: everything outside the person's mask, dilated by 5 px at that height, is grey 128 in "
-    "both pictures. The mask is the file named in the column `mask`, or else MediaPipe's.",
+    "-person: everything outside the person's mask, dilated by {rim} px at that height, is grey "
+    "128 in both pictures. The mask is the file named in the column `mask`, or else MediaPipe's.",
     "SqPD-plain: as SqPD-person, but the true person is put on grey 128 through its mask first: "
     "a method is asked for a plain background, and SqPD-person holds against it what of the pose "
     "photo's own background lies in the dilated rim. The row `ideal` says how much that is.",
@@ -312,12 +312,14 @@ def network_row(
 class Judge:
     """Takes the figures of a picture; holds the networks that judge."""
 
-    def __init__(self, backbones: Path | None) -> None:
+    def __init__(self, backbones: Path | None, rim_px: int = metrics.RIM_PX) -> None:
         """Load what is there.
 
         Args:
             backbones: Folder with the judging networks. Figures whose network is absent are None.
+            rim_px: By how much the person's mask is dilated, at 256 px height.
         """
+        self._rim_px = rim_px
         self.missing: dict[str, str] = {}
         """For each figure that cannot be had, a sentence that says why."""
         self._sqpd: metrics.SqPD | None = None
@@ -355,10 +357,11 @@ class Judge:
             )
         figures: dict[str, Any] = dict.fromkeys(FIGURES)
         drawn, true, person = metrics.crop_to_person(picture, case.truth, case.mask)
+        figures["sharpness"] = metrics.sharpness(drawn, true, person)
+        _, _, person = metrics.crop_to_person(picture, case.truth, case.mask, self._rim_px)
         drawn_person = metrics.grey_outside(drawn, person)
         true_person = metrics.grey_outside(true, person)
         figures["ssim"] = metrics.ssim(drawn, true)
-        figures["sharpness"] = metrics.sharpness(drawn, true, person)
         figures["ssim_person"] = metrics.ssim(drawn_person, true_person)
         pose = case.target.pose
         if self._sqpd is not None:
@@ -389,7 +392,8 @@ class Judge:
         x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
         if not (0 <= x <= W and 0 <= y <= H):
             return None
-        person = metrics.dilated_mask(case.mask, metrics.mask_box(case.mask).grown(metrics.GROW))
+        box_grown = metrics.mask_box(case.mask).grown(metrics.GROW)
+        person = metrics.dilated_mask(case.mask, box_grown, self._rim_px)
         pair = [metrics.grey_outside(image, person) for image in (picture, case.plain_truth)]
         return float(self._sqpd(*metrics.face_pair(pair[0], pair[1], box))[0])
 
@@ -399,6 +403,7 @@ def evaluate(
     pairs: Sequence[Pair],
     *,
     backbones: Path | None = None,
+    rim_px: int = metrics.RIM_PX,
     estimator: PoseEstimator | None = None,
     device: str = "cpu",
     sheet: Path | None = None,
@@ -412,6 +417,7 @@ def evaluate(
         rows: Methods by name; the rows `truth` and `ideal` are added.
         pairs: From `read_pairs`.
         backbones: Folder with the judging networks, from `metrics.find_backbones`.
+        rim_px: By how much the person's mask is dilated for SqPD-person and its like.
         estimator: MediaPipe's detector; made where None.
         device: Named in the report, beside the times.
         sheet: JPEG to write, of 24 pairs drawn by the seed, among them the eight worst.
@@ -434,7 +440,7 @@ def evaluate(
         from pose.estimator import PoseEstimator
 
         estimator = PoseEstimator()
-    judge = Judge(backbones)
+    judge = Judge(backbones, rim_px)
     methods: dict[str, Row] = {
         **rows,
         IDEAL: lambda case: case.plain_truth,
@@ -473,7 +479,8 @@ def evaluate(
     ]
     kinds = list(dict.fromkeys((*KINDS, *(pair.kind for pair in pairs))))
     report: dict[str, Any] = {
-        "protocol": list(PROTOCOL),
+        "protocol": [sentence.replace("{rim}", str(rim_px)) for sentence in PROTOCOL],
+        "rim_px": rim_px,
         "device": device,
         "threads": torch.get_num_threads(),
         "torch": str(torch.__version__),
@@ -516,6 +523,7 @@ def evaluate_files(
     json_path: Path | None = None,
     sheet: Path | None = None,
     backbones: Path | None = None,
+    rim_px: int = metrics.RIM_PX,
     device: str = "auto",
     retarget: bool = False,
     quiet: bool = False,
@@ -530,6 +538,7 @@ def evaluate_files(
         sheet: Where to write the sheet of pictures, a JPEG.
         backbones: Folder with the judging networks; `shared/backbones` in or beside the repository
             if None.
+        rim_px: See `evaluate`.
         device: auto, cpu or cuda.
         retarget: Keep the subject's limb lengths, see `engine_row`.
         quiet: No progress bar.
@@ -560,6 +569,7 @@ def evaluate_files(
         rows,
         pairs,
         backbones=folder,
+        rim_px=rim_px,
         device=device,
         sheet=sheet,
         worst_of=next(iter(facts), None),

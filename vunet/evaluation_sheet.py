@@ -57,7 +57,7 @@ def format_table(report: Mapping[str, Any]) -> str:
         lines.append("")
     lines.append(
         f"{report['compared']} of {report['given']} pairs compared; {report['threads']} threads, "
-        f"device {report['device']}."
+        f"device {report['device']}, rim {report['rim_px']} px."
     )
     for name, facts in report.get("models", {}).items():
         height, width = facts["size"]

@@ -39,8 +39,8 @@ GROW: Final = 0.10
 """The mask's box is widened and heightened by this share, half of it on each side."""
 GREY: Final = 128
 """Level outside the person for the "-person" figures."""
-DILATE_SHARE: Final = 0.02
-"""The person mask is dilated by this share of the cut's height (5 px at 256)."""
+RIM_PX: Final = 5
+"""The person mask is dilated by so many pixels at 256 px height, unless asked otherwise."""
 INSIDE_PX: Final = 3
 """Sharpness is taken this far inside the person's mask."""
 INSIDE_MINIMUM: Final = 200
@@ -261,7 +261,7 @@ def cut_size(box: Box, height_px: int = HEIGHT_PX) -> tuple[int, int]:
 
 
 def crop_to_person(
-    picture: np.ndarray, truth: np.ndarray, mask: np.ndarray
+    picture: np.ndarray, truth: np.ndarray, mask: np.ndarray, rim_px: int = RIM_PX
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cut a result and the pose photo to the photo's person, at 256 px height.
 
@@ -269,6 +269,7 @@ def crop_to_person(
         picture: (H, W, 3) uint8 RGB, the result.
         truth: (H, W, 3) uint8 RGB, the pose photo.
         mask: (H, W) of the pose photo's person, float in [0, 1] or uint8.
+        rim_px: By how much the mask is dilated.
 
     Returns:
         The result's and the photo's part, (256, w, 3) uint8, and the dilated mask, (256, w) bool.
@@ -286,21 +287,23 @@ def crop_to_person(
     H, W = truth.shape[:2]
     box = Box(max(0.0, grown.x0), max(0.0, grown.y0), min(W, grown.x1), min(H, grown.y1))
     size = cut_size(box)
-    person = _dilated(cut(as_share(mask), box, size) >= MASK_THRESHOLD, HEIGHT_PX)
+    person = _dilated(cut(as_share(mask), box, size) >= MASK_THRESHOLD, rim_px)
     return cut(picture, box, size), cut(truth, box, size), person
 
 
-def dilated_mask(mask: np.ndarray, box: Box) -> np.ndarray:
+def dilated_mask(mask: np.ndarray, box: Box, rim_px: int = RIM_PX) -> np.ndarray:
     """The person mask at the photo's own resolution, dilated as `crop_to_person` does.
 
     Args:
         mask: (H, W), float in [0, 1] or uint8.
         box: The person's box, to whose height the dilation is in proportion.
+        rim_px: At 256 px height.
 
     Returns:
         (H, W) bool.
     """
-    return _dilated(as_share(mask) >= MASK_THRESHOLD, box.wh[1])
+    radius = max(1, round(rim_px * box.wh[1] / HEIGHT_PX)) if rim_px else 0
+    return _dilated(as_share(mask) >= MASK_THRESHOLD, radius)
 
 
 def as_share(mask: np.ndarray) -> np.ndarray:
@@ -308,8 +311,7 @@ def as_share(mask: np.ndarray) -> np.ndarray:
     return mask.astype(np.float32) / np.float32(255 if mask.dtype == np.uint8 else 1)
 
 
-def _dilated(person: np.ndarray, height_px: float) -> np.ndarray:
-    radius = max(1, round(DILATE_SHARE * height_px))
+def _dilated(person: np.ndarray, radius: int) -> np.ndarray:
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     return cv2.dilate(person.astype(np.uint8), disc) > 0
 
@@ -325,13 +327,13 @@ def sharpness(picture: np.ndarray, truth: np.ndarray, person: np.ndarray) -> flo
     Args:
         picture: (H, W, 3) uint8 RGB, cut by `crop_to_person`.
         truth: The same of the pose photo.
-        person: (H, W) bool, the dilated mask.
+        person: (H, W) bool, the mask dilated by `RIM_PX`.
 
     Returns:
         1 for a picture as sharp as the truth, less for a blurred one; None where too little of the
         person is left after the outline, which would count as sharp detail, is taken off.
     """
-    radius = max(1, round(DILATE_SHARE * len(person))) + INSIDE_PX
+    radius = RIM_PX + INSIDE_PX
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     padded = np.pad(
         person.astype(np.uint8), 1

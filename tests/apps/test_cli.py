@@ -198,6 +198,7 @@ def test_options_are_understood(line: str, fields: dict[str, Any]) -> None:
         ("app --port 0", ["--port"]),
         ("bench --repeats 0", ["--repeats"]),
         ("evaluate --pairs nowhere.csv", ["nowhere.csv"]),
+        ("evaluate --pairs nowhere.csv --rim -1", ["--rim"]),
         ("pose nowhere.jpg", ["nowhere.jpg"]),
     ],
 )

@@ -166,7 +166,9 @@ class TestOutputs:
 class TestEvaluate:
     def test_without_the_judges_their_figures_are_null(self, photos, estimator):
         pair = Pair(photos / "astronaut.png", photos / "astronaut.png", "same")
-        report = evaluate({"copy": copy_row}, [pair], estimator=estimator, quiet=True)
+        report = evaluate({"copy": copy_row}, [pair], estimator=estimator, quiet=True, rim_px=2)
+        assert report["rim_px"] == 2
+        assert any("dilated by 2 px" in sentence for sentence in report["protocol"])
         figures = report["rows"]["copy"]["mean"]
         assert set(report["missing"]) == {"sqpd", "sqpd_person", "sqpd_plain", "face", "pckh"}
         assert all(figures[name] is None for name in report["missing"])

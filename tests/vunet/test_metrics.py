@@ -236,6 +236,17 @@ class TestCrops:
         # 100 of 110 px, and 5 px of dilation at each end
         assert rows[-1] - rows[0] + 1 == pytest.approx(256 * 100 / 110 + 10, abs=2)
 
+    @pytest.mark.parametrize("rim", [0, 1, 5, 9])
+    def test_the_rim_is_as_wide_as_asked(self, rim: int):
+        truth = pictures(1, size=(200, 300))[0]
+        mask = np.zeros((200, 300), np.uint8)
+        mask[50:150, 100:140] = 255
+        bare = metrics.crop_to_person(truth, truth, mask, 0)[2].any(axis=1).sum()
+        _, _, person = metrics.crop_to_person(truth, truth, mask, rim)
+        assert person.any(axis=1).sum() == bare + 2 * rim
+        large = metrics.dilated_mask(mask, metrics.Box(0, 0, 300, 512), rim)
+        assert large.any(axis=1).sum() == 100 + 4 * rim
+
     def test_the_box_ends_at_the_picture(self):
         truth = pictures(1, size=(100, 80))[0]
         full = np.ones((100, 80), np.float32)
