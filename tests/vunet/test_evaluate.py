@@ -21,7 +21,7 @@ from vunet.evaluate import (
     format_table,
     read_pairs,
 )
-from vunet.images import OutputError, write_png
+from vunet.images import OutputError, read_image, write_png
 
 
 @pytest.fixture(scope="module")
@@ -278,3 +278,26 @@ class TestEvaluate:
             runs.append({row: r["pairs"] for row, r in report["rows"].items()})
         assert runs[0] == runs[1]
         assert (tmp_path / "a.jpg").read_bytes() == (tmp_path / "b.jpg").read_bytes()
+
+
+def test_people_are_found_once_and_the_same(photos, estimator):
+    from vunet.evaluate import RememberingEstimator
+
+    asked = []
+
+    class Counting:
+        def find(self, image, max_people=1):
+            asked.append(max_people)
+            return estimator.find(image, max_people)
+
+    once = RememberingEstimator(Counting())
+    image = read_image(photos / "astronaut.png")
+    first = once.find_one(image, "astronaut")
+    again = once.find_one(image.copy(), "astronaut")
+    assert again is first
+    assert asked == [3]
+    assert np.array_equal(first.pose.keypoints, estimator.find(image, 3)[0].pose.keypoints)
+    for level in range(once.KEPT):  # others push it out
+        once.find(np.full((32, 32, 3), level, np.uint8), 1)
+    once.find_one(image, "astronaut")
+    assert asked.count(3) == 2
