@@ -72,7 +72,7 @@ class _Drawing:
     model: Model = "person"
     """Weights, by name (see `vunet models`) or file."""
     seed: Whole = 0
-    """Kept with the picture."""
+    """Decides how body parts look that no photo shows; kept with the picture."""
     device: Device = "auto"
     """Where the network runs."""
     size: Pixels = None
@@ -359,10 +359,11 @@ class Train:
     resume: Flag = False
     """Go on with the run in that folder, with its settings unless given anew."""
     minutes: MaybeNumber = None
-    """Stop after this time. Without --steps it is the length of the run: the learning rate falls
-    towards it."""
+    """Stop after this time. Without --steps it is the length of the run, or on --resume what it is
+    to go on for: the learning rate falls towards it."""
     init: Annotated[str | None, arg(metavar="WEIGHTS", help_behavior_hint="")] = None
-    """Start from these weights, by name or file."""
+    """Start from these weights, by name or file: at a third of the learning rate, and with the
+    adversarial loss from the start."""
     device: Device = "auto"
     """Where to train."""
     steps: MaybeWhole = None
@@ -395,17 +396,25 @@ class Train:
 
     def config(self) -> TrainConfig:
         """The preset's settings, or on --resume the run's own, with those given put in."""
-        from vunet.config import PRESETS, at_half_size, without
+        from vunet.config import PRESETS, at_half_size, going_on, without
 
         config = PRESETS[self.preset]
-        if self.half_size:
-            config = at_half_size(config)
-        for part in self.without:
-            config = without(config, part)
+        if self.resume and (self.half_size or self.without or self.init):
+            raise UsageError("--half-size, --without and --init begin a run; leave --resume out")
+        try:
+            if self.half_size:
+                config = at_half_size(config)
+            for part in self.without:
+                config = without(config, part)
+        except ValueError as error:
+            raise UsageError(f"{self.preset}: {error}") from error
         if self.resume:
             config = _run_config(self.out / "config.json", config)
-        elif self.minutes is not None:
-            config = dataclasses.replace(config, steps=None)
+        else:
+            if self.minutes is not None:
+                config = dataclasses.replace(config, steps=None)
+            if self.init is not None:
+                config = going_on(config)
         names = (
             "steps",
             "batch_size",
@@ -460,6 +469,7 @@ class Train:
                 + (f" of {config.steps}" if config.steps else "")
                 + f", {done['minutes']:.1f} minutes"
                 + ("" if done["over"] else "; go on with --resume")
+                + ("" if done["over"] or config.steps else " --minutes N")
             )
         return 0
 

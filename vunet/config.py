@@ -148,6 +148,11 @@ PRESETS: dict[str, TrainConfig] = {
 other two are what it is measured against, at its size and within a fifth of its parameters."""
 
 
+def going_on(config: TrainConfig) -> TrainConfig:
+    """The same run from trained weights: a lower rate, and no first part without adversary."""
+    return dataclasses.replace(config, learning_rate=config.learning_rate / 3, adversarial_start=0)
+
+
 _HALF_SIZE_CHANNELS = {
     "vunet-2018": (26, 52, 52, 52, 52),
     "pix2pix": (48, 96, 192, 320, 320),
@@ -181,10 +186,12 @@ def without(config: TrainConfig, part: str) -> TrainConfig:
     Raises:
         ValueError: If there is no such part.
     """
-    if part == "adversarial":
-        return dataclasses.replace(config, adversarial_weight=0.0)
     if part not in ABLATIONS:
         raise ValueError(f"{part!r} cannot be left out; there are {', '.join(ABLATIONS)}")
+    if config.model.network != "reposer":
+        raise ValueError(f"a {config.model.network} has no parts to leave out")
+    if part == "adversarial":
+        return dataclasses.replace(config, adversarial_weight=0.0)
     # hide one, and the network depends on the other
     changes: dict[str, Any] = {part: False}
     dropout = 0.0 if part == "latents" else config.texture_dropout

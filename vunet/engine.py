@@ -47,12 +47,13 @@ SAMPLE_SIZE = (512, 384)
 MAX_SIDE_PX = 4096
 """Longest side of a result; larger photos are reduced to it."""
 _REGIONS = {
-    "head": ("nose", "left_ear", "right_ear"),
-    "left arm": ("left_elbow", "left_wrist"),
-    "right arm": ("right_elbow", "right_wrist"),
-    "left leg": ("left_knee", "left_ankle"),
-    "right leg": ("right_knee", "right_ankle"),
+    "head": (("nose", "left_ear", "right_ear"), (0,)),
+    "left arm": (("left_elbow", "left_wrist"), (2, 4)),
+    "right arm": (("right_elbow", "right_wrist"), (3, 5)),
+    "left leg": (("left_knee", "left_ankle"), (8, 10)),
+    "right leg": (("right_knee", "right_ankle"), (9, 11)),
 }
+"""Keypoints and body parts of what warnings speak of."""
 
 
 class EngineError(ValueError):
@@ -167,7 +168,7 @@ class Engine:
             warnings += notes
         return self._drawn(
             subject,
-            subjects,
+            {region: [s.pose for s in subjects] for region in _REGIONS},
             partial(draw_subjects, self.model, subjects, noise=self._noise(seed), amp=self.amp),
             pose,
             warnings,
@@ -239,7 +240,12 @@ class Engine:
             shares[number, rows] += amount
         return self._drawn(
             subject,
-            [subject],
+            {
+                region: [
+                    s.pose for s, of in zip(subjects, shares, strict=True) if of[list(p)].any()
+                ]
+                for region, (_, p) in _REGIONS.items()
+            },
             partial(draw_mix, self.model, subjects, shares, noise=self._noise(seed), amp=self.amp),
             subject.pose if pose is None else pose,
             warnings,
@@ -275,6 +281,8 @@ class Engine:
             raise EngineError(f"the number of samples must be between 1 and 64, got {n}")
         if not 0 <= temperature <= 3:
             raise EngineError(f"temperature must be between 0 and 3, got {temperature}")
+        if not self.model.config.latents:
+            raise EngineError("these weights have no latents to draw people from; use others")
         noise = self._noise(seed, n)
         self._check_size(size)
         resolved = resolve_pose(pose, person=None, estimator=self.estimator)
@@ -312,7 +320,7 @@ class Engine:
     def _drawn(
         self,
         subject: Subject,
-        showing: Sequence[Subject],
+        showing: Mapping[str, Sequence[Pose]],
         draw: Callable[[Pose, tuple[int, int]], Layer],
         pose: ImageLike | Pose,
         notes: Sequence[str],
@@ -323,7 +331,10 @@ class Engine:
         seed: int,
         size: int | None,
     ) -> Result:
-        """Place a pose for a subject, draw in it whom the photos `showing` show, and finish."""
+        """Place a pose for a subject, draw them in it and finish.
+
+        `showing` gives, for each of `_REGIONS`, the poses of those whose look it takes.
+        """
         if frame not in ("appearance", "pose"):
             raise EngineError(f"frame must be appearance or pose, got {frame!r}")
         self._check_size(size)
@@ -342,7 +353,7 @@ class Engine:
             if retarget:
                 target = replace(with_limbs_of(target, subject.pose), size=canvas)
         target, canvas = _resized(target, canvas, size)
-        warnings += _not_shown([s.pose for s in showing], target)
+        warnings += _not_shown(showing, target)
         with self._lock:
             layer = draw(target, canvas)
         behind = self._background(background, subject, resolved, canvas)
@@ -537,7 +548,7 @@ def _with_unmoved(layer: Layer, behind: np.ndarray, subject: Subject) -> tuple[L
     return layer, np.rint(behind + k * (photo.astype(np.float32) - behind)).astype(np.uint8)
 
 
-def _not_shown(subjects: Sequence[Pose], target: Pose) -> list[str]:
+def _not_shown(showing: Mapping[str, Sequence[Pose]], target: Pose) -> list[str]:
     """Parts that the new pose needs and no photo shows."""
     index = target.skeleton.index
 
@@ -549,8 +560,8 @@ def _not_shown(subjects: Sequence[Pose], target: Pose) -> list[str]:
 
     missing = [
         region
-        for region, names in _REGIONS.items()
-        if all(outside(s, names) for s in subjects) and not outside(target, names)
+        for region, (names, _) in _REGIONS.items()
+        if all(outside(s, names) for s in showing[region]) and not outside(target, names)
     ]
     if not missing:
         return []

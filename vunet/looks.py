@@ -66,6 +66,8 @@ class View:
     """(1, 21, 3)."""
     latents: Tensor
     """(1, P, Z)."""
+    shows: Tensor
+    """(1, P) bool, the parts that the photo shows."""
     warped: Warped | None
     """None in a network without texture path."""
 
@@ -91,21 +93,25 @@ def draw_subjects(
         amp: bf16 convolutions.
     """
     target, window = _target(model, pose, canvas)
-    views = [_view(model, subject, target, noise, amp) for subject in subjects]
+    if len(subjects) == 1:
+        view = _view(model, subjects[0], target, noise, amp)
+        return _composed(_paint(model, view, target, amp), [view], window, canvas)
+    views = [_view(model, subject, target, None, amp) for subject in subjects]
     painted = [_paint(model, view, target, amp) for view in views]
-    if len(views) == 1:
-        return _composed(painted[0], views, window, canvas)
     shown = torch.cat([F.avg_pool2d(p.visibility, 2) for p in painted], 1)  # (1, N, H/2, W/2)
     shown = F.avg_pool2d(shown, 7, 1, 3, count_include_pad=False)
     shown[:, 0] += _FIRST_BONUS
     shares = (shown / _SHARPNESS).softmax(1)
     bodies = geo.capsules(target, model.half_size, model.full_size)  # (1, P, H/2, W/2)
     of_parts = torch.einsum("bnhw,bphw->bnp", shares, bodies)
+    of_parts += 1e-7
     of_parts[:, 0] += 1e-4  # parts outside the picture look like the first photo's
-    of_parts = of_parts / of_parts.sum(1, keepdim=True).clamp_min(1e-6)
+    known = torch.stack([view.shows for view in views], 1)  # (1, N, P); who shows a part, knows
+    of_parts = torch.where(known | ~known.any(1, keepdim=True), of_parts, 0)
+    of_parts = of_parts / of_parts.sum(1, keepdim=True)
     gains = [shares[:, i : i + 1] for i in range(len(views))]
     best = int((shares * bodies.amax(1, keepdim=True)).sum((0, 2, 3)).argmax())
-    return _merge(model, views, gains, of_parts[0], best, target, window, canvas, amp)
+    return _merge(model, views, gains, of_parts[0], best, target, noise, window, canvas, amp)
 
 
 @torch.inference_mode()
@@ -134,13 +140,13 @@ def draw_mix(
         raise ValueError(f"shares must be ({len(subjects)}, {len(geo.PARTS)}), got {shares.shape}")
     target, window = _target(model, pose, canvas)
     shares = shares.to(target.device)
-    views = [_view(model, subject, target, noise, amp) for subject in subjects]
+    views = [_view(model, subject, target, None, amp) for subject in subjects]
     gains = [share[None, :, None, None] for share in shares]
     own = views[0].warped
     if own is not None:  # a part that somebody else lends is not as it was, however still
         whole = (shares[0] > 0.999).to(own.still.dtype)
         views[0] = replace(views[0], warped=replace(own, still=own.still * whole))
-    return _merge(model, views, gains, shares, 0, target, window, canvas, amp)
+    return _merge(model, views, gains, shares, 0, target, noise, window, canvas, amp)
 
 
 def _target(model: Reposer, pose: Pose, canvas: tuple[int, int]) -> tuple[Tensor, Window]:
@@ -166,7 +172,8 @@ def _view(
     warped = None
     if model.config.texture:
         warped = model.warp(image, mask, joints, target, amp=amp)
-    return View(subject, window, image, mask, joints, latents, warped)
+    shows = model.shows(mask, joints)
+    return View(subject, window, image, mask, joints, latents, shows, warped)
 
 
 def _paint(model: Reposer, view: View, target: Tensor, amp: bool) -> Painted:
@@ -180,6 +187,7 @@ def _merge(
     shares: Tensor,
     best: int,
     target: Tensor,
+    noise: Tensor | None,
     window: Window,
     canvas: tuple[int, int],
     amp: bool,
@@ -187,6 +195,9 @@ def _merge(
     """One picture of several views; `gains` of their pixels, `shares` (N, P) of their latents."""
     latents = torch.stack([v.latents for v in views])  # (N, 1, P, Z)
     mixed = (latents * shares[:, None, :, None]).sum(0)
+    shown = (torch.cat([v.shows for v in views]) & (shares > 0)).any(0, keepdim=True)  # (1, P)
+    if noise is not None and model.config.latents and not bool(shown.all()):
+        mixed = model.prior.draw(target, noise, UNSEEN_TEMPERATURE, known=(mixed, shown))
     parted = [
         replace(v, warped=v.warped and model.with_gains(v.warped, v.image, v.mask, gain))
         for v, gain in zip(views, gains, strict=True)

@@ -301,6 +301,7 @@ class Reposer(nn.Module):
         self.quarter_size = (height // 4, width // 4)
         P, z = PART_COUNT, config.latent_dim
         self.encoder = AppearanceEncoder(config)
+        self.encoder.requires_grad_(config.latents)  # or several processes wait for its gradients
         self.prior = PosePrior(config)
         pose_channels = P + geo.JOINTS + 3
         constants = 2 * geo.FACING + 1
@@ -336,15 +337,15 @@ class Reposer(nn.Module):
     # --- appearance -----------------------------------------------------------------------
 
     def encode(self, images: Tensor, masks: Tensor, joints: Tensor, *, amp: bool) -> Gaussian:
-        """q(z | photo) of pictures, masks and joints in them."""
+        """q(z | photo) of pictures, masks and joints in them; zeros where there are no latents."""
+        if not self.config.latents:
+            nothing = images.new_zeros(len(images), PART_COUNT, self.config.latent_dim)
+            return Gaussian(nothing, nothing)
         layers = F.avg_pool2d(torch.cat([images * masks, masks], 1), 2)
         places = geo.part_places(joints, self.config.crop_size)
         crops = geo.sample_parts(layers, places, self.full_size)
         with autocast(images.device, amp):
-            found = self.encoder(crops)
-        if self.config.latents:
-            return found
-        return Gaussian(torch.zeros_like(found.mean), torch.zeros_like(found.log_variance))
+            return self.encoder(crops)
 
     def shows(self, masks: Tensor, joints: Tensor) -> Tensor:
         """(B, P) bool, which body parts a photo shows, from its mask and joints."""
@@ -361,6 +362,7 @@ class Reposer(nn.Module):
         *,
         noise: Tensor | None = None,
         temperature: float = 1.0,
+        seen: Tensor | None = None,
         amp: bool,
     ) -> Tensor:
         """Latents (B, P, Z) of photos: the posterior's means, the prior's guess where none shows.
@@ -372,9 +374,11 @@ class Reposer(nn.Module):
             target: (B, 21, 3) joints of the poses to take.
             noise: (B, P, Z) to draw parts with that are not shown; None takes the prior's means.
             temperature: Spread of these draws.
+            seen: The posterior's means, where they are known already.
             amp: bf16 convolutions.
         """
-        seen = self.encode(images, masks, source, amp=amp).mean
+        if seen is None:
+            seen = self.encode(images, masks, source, amp=amp).mean
         shown = self.shows(masks, source)
         if not self.config.latents or bool(shown.all()):
             return seen
@@ -666,7 +670,7 @@ class Reposer(nn.Module):
         elif truth is not None:
             latents = posterior.mean
         else:
-            latents = self.appearance(images, masks, source, target, amp=amp)
+            latents = self.appearance(images, masks, source, target, seen=posterior.mean, amp=amp)
         warped = None
         if self.config.texture:
             warped = self.warp(images, masks, source, target, amp=amp)

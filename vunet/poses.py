@@ -18,6 +18,7 @@ from pose.complete import INFERRED_CONFIDENCE, complete
 from pose.formats import PoseFileError, read_poses
 from pose.presets import preset
 from pose.retarget import body_scale, retarget
+from pose.scribble import read_scribble
 from pose.stick import read_controlnet
 from pose.types import choose_person
 from vunet.framing import HEAD_TOP
@@ -81,12 +82,16 @@ def resolve_pose(
     if stick is not None:
         return _resolved(stick, (), "stick")
     people = estimator.find(image, max_people=max(3, person or 1))
+    drawn = None if people else read_scribble(image)  # nobody is found in lines
+    if drawn is not None:
+        return _resolved(drawn.pose, drawn.warnings, "stick")
     detection = choose_person(
         people,
         person,
         name,
         "give a photo in which one person is well visible, "
-        "a ControlNet stick picture, a pose file (.json) or a preset of `vunet poses`",
+        "a stick figure (drawn by hand or ControlNet's), a pose file (.json) "
+        "or a preset of `vunet poses`",
     )
     resolved = _resolved(detection.pose, _several(len(people), person, name), "photo")
     return replace(resolved, image=image, mask=detection.mask)

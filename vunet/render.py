@@ -25,6 +25,9 @@ from vunet.model import Painted, Reposer, Warped
 _CLIP_SHARE = 0.02
 _OUTLINE = 0.55
 """Coverage at which the outline is drawn; a little inside, where colours are sure."""
+_MIXED, _UNMIXED = 0.5, 0.7
+"""Least coverage round a pixel at which its colour is, and is no longer, taken from farther inside.
+Too high, and all insides of unsure coverage are blurred."""
 _NEGLIGIBLE = 0.02
 _ROOM_PX = 12
 """Pixels of the network's picture round the person that are worked on."""
@@ -55,7 +58,8 @@ class Layer:
     """A person on an otherwise empty canvas."""
 
     colour: np.ndarray
-    """(H, W, 3) float32 in [0, 255] but for rounding; meaningless where alpha is 0."""
+    """(H, W, 3) float32, [0, 255] and a little beyond, which is cut off in the end; meaningless
+    where alpha is 0."""
     alpha: np.ndarray
     """(H, W) float32 in [0, 1]."""
     invented: np.ndarray
@@ -175,7 +179,8 @@ def compose_layer(
         return resample(to_array(t), to_window, region, interpolation)
 
     part = enlarge(127.5 * (painted.generated + 1))
-    cover = np.clip(enlarge(torch.sigmoid(painted.alpha_logits))[..., 0], 0, 1)
+    coverage = torch.sigmoid(painted.alpha_logits)
+    cover = np.clip(enlarge(coverage)[..., 0], 0, 1)
     made = np.ones_like(cover)
     if photos:
         fetched = _fetch(photos[0], to_window, canvas, region)
@@ -188,7 +193,8 @@ def compose_layer(
         part += _laid_over(difference, seen, 1 / to_window.scale)
         made = 1 - seen
         unmoved[y0:y1, x0:x1] = fetched.unmoved
-    part = _without_fringe(part, cover, 1 / to_window.scale)
+    inner = enlarge(-F.max_pool2d(-coverage, 3, 1, 1), cv2.INTER_LINEAR)[..., 0]
+    part = _without_fringe(part, inner, 1 / to_window.scale)
     # enlarging softens the outline: steepen it again
     steep = float(np.clip(1 / to_window.scale, 1.0, 3.0))
     cover = np.clip((cover - _OUTLINE) * steep / (2 - 2 * _OUTLINE) + 0.5, 0, 1)
@@ -264,16 +270,16 @@ def _edge_fade(window: Window, region: tuple[int, int, int, int]) -> np.ndarray:
     return down[:, None] * across
 
 
-def _without_fringe(colour: np.ndarray, cover: np.ndarray, pixel: float) -> np.ndarray:
+def _without_fringe(colour: np.ndarray, inner: np.ndarray, pixel: float) -> np.ndarray:
     """Colours of the outline taken from just inside it, where no background is mixed in.
 
     Args:
         colour: (H, W, 3) float32.
-        cover: (H, W) float32 in [0, 1].
+        inner: (H, W) float32 in [0, 1], least coverage within a network's pixel.
         pixel: Size of a network's pixel in pixels of these pictures.
     """
-    sure = np.clip((cover - 0.85) / 0.12, 0, 1) ** 2
-    wh = (cover.shape[1], cover.shape[0])
+    sure = np.clip((inner - _MIXED) / (_UNMIXED - _MIXED), 0, 1) ** 2
+    wh = (inner.shape[1], inner.shape[0])
     step = max(1.0, 0.5 * pixel)  # blurred widely in any case: a reduced copy will do
     small_wh = (max(1, round(wh[0] / step)), max(1, round(wh[1] / step)))
     few, share = (cv2.resize(x, small_wh, interpolation=cv2.INTER_AREA) for x in (colour, sure))
@@ -329,6 +335,22 @@ def resample(
     return moved if moved.ndim == 3 else moved[..., None]
 
 
+def on_canvas(
+    values: Tensor,
+    window: Window,
+    canvas: tuple[int, int],
+    interpolation: int = cv2.INTER_LINEAR,
+    *,
+    elsewhere: float = 0.0,
+) -> np.ndarray:
+    """Values (1, C, h, w) of a window at the pixels of a canvas (H, W): (H, W, C) float32."""
+    laid = np.full((*canvas, values.shape[1]), elsewhere, np.float32)
+    region = x0, y0, x1, y1 = region_of(window, canvas)
+    if x1 > x0 and y1 > y0:
+        laid[y0:y1, x0:x1] = resample(to_array(values), window, region, interpolation)
+    return laid
+
+
 @dataclass(eq=False)
 class _Fetched:
     """Photos' pixels at the pixels of a canvas's region, summed up by their shares."""
@@ -336,14 +358,13 @@ class _Fetched:
     total: np.ndarray
     """(H', W', 4) float32 premultiplied colours and coverage in [0, 255]."""
     shares: np.ndarray
-    """(H', W') float32 sum of the shares of all parts and what is close to them."""
+    """(H', W') float32 sum of the shares of the first photo's parts and what is close to them."""
     still: np.ndarray
     """(H', W') float32 sum of those that look and lie as in the first photo."""
 
     def add(self, other: _Fetched) -> None:
         """Add another photo's pixels."""
         self.total += other.total
-        self.shares += other.shares
 
     @property
     def found(self) -> np.ndarray:
@@ -352,7 +373,7 @@ class _Fetched:
 
     @property
     def colour(self) -> np.ndarray:
-        """(H', W', 3) float32 in [0, 255]."""
+        """(H', W', 3) float32, [0, 255] and a little beyond."""
         return scaled(self.total[..., :3], 1 / np.maximum(self.found, 1e-3))
 
     @property

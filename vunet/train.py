@@ -3,7 +3,8 @@
 One process or many (started by `torchrun` or `accelerate launch`; Accelerate does the plumbing).
 A run folder holds `config.json`, `metrics.jsonl`, `sheets/` and two files: `model.safetensors`
 (averaged weights, for use) and `state.pt` (everything needed to go on). Stopping on time, by Ctrl-C
-or at the end is the same; going on gives the losses that an unbroken run would have given.
+or at the end is the same; going on gives the losses that an unbroken run would have given. Only a
+run by the clock gets the further minutes asked for, and the rates that go with them.
 """
 
 from __future__ import annotations
@@ -293,7 +294,7 @@ def train(config: TrainConfig, datasets: list[Dataset], plan: TrainPlan) -> dict
         alone = accelerator.num_processes == 1
         if config.steps is not None:
             done = progress.step / config.steps
-        if not alone and progress.step % 10:
+        if not alone and progress.step % 10 and fresh:
             return done >= 1
         passed = time.monotonic() - started
         late = plan.minutes is not None and passed > plan.minutes * 60
@@ -301,7 +302,7 @@ def train(config: TrainConfig, datasets: list[Dataset], plan: TrainPlan) -> dict
         if not alone:
             asked = cast(Tensor, accelerator.reduce(asked.to(device), "mean")).cpu()
         if config.steps is None and plan.minutes is not None:
-            done = min(1.0, (spent + float(asked[1])) / (spent + plan.minutes * 60))
+            done = min(1.0, (spent + float(asked[1])) / (spent + plan.minutes * 60 + 1e-9))
         return done >= 1 or bool(asked[0] > 0)
 
     def save() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import torch
 
@@ -12,12 +11,10 @@ from vunet.framing import points_of
 from vunet.render import (
     Subject,
     joints_in,
-    region_of,
-    resample,
+    on_canvas,
     source_window,
     subject_tensors,
     target_window,
-    to_array,
 )
 
 SIZE = (256, 192)
@@ -49,13 +46,6 @@ def warp_person(
     target = joints_in(to_window, points_of(target_pose, size))
     colour, cover = geo.analytic_warp(picture, person, source, target)
     straight = colour / cover.clamp_min(0.05)
-    region = region_of(to_window, size)
-    x0, y0, x1, y1 = region
-    result, alpha = np.zeros((*size, 3), np.uint8), np.zeros(size, np.float32)
-    if x1 > x0 and y1 > y0:
-        drawn = resample(to_array(straight), to_window, region, cv2.INTER_LINEAR)
-        alpha[y0:y1, x0:x1] = np.clip(
-            resample(to_array(cover), to_window, region, cv2.INTER_LINEAR)[..., 0], 0, 1
-        )
-        result[y0:y1, x0:x1] = np.clip((drawn + 1) * 127.5, 0, 255).astype(np.uint8)
-    return result, alpha
+    drawn = on_canvas(straight, to_window, size, elsewhere=-1.0)
+    alpha = np.clip(on_canvas(cover, to_window, size)[..., 0], 0, 1)
+    return np.clip((drawn + 1) * 127.5, 0, 255).astype(np.uint8), alpha

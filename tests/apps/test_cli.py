@@ -192,6 +192,9 @@ def test_options_are_understood(line: str, fields: dict[str, Any]) -> None:
         ("train tiny --data d --out r --steps 0", ["--steps"]),
         ("train tiny --data d --out r --minutes -1", ["--minutes"]),
         ("train tiny --data d --out r --resume", ["r", "--resume"]),
+        ("train tiny --data d --out r --half-size", ["tiny", "multiples"]),
+        ("train pix2pix --data d --out r --without texture", ["pix2pix", "no parts"]),
+        ("train person --data d --out r --resume --without latents", ["--resume"]),
         ("prepare nowhere --out d", ["nowhere"]),
         ("prepare . --out d --renders --holdout photo", ["--holdout"]),
         ("prepare . --out d --labels nowhere", ["--labels", "label_names.json"]),
@@ -538,6 +541,16 @@ def test_minutes_are_the_length_of_a_run_that_names_no_steps(run: Run, tmp_path:
     given = ("train", "tiny", "--out", tmp_path, "--dry-run", "--minutes", "3")
     assert json.loads(run(*given).out)["steps"] is None
     assert json.loads(run(*given, "--steps", "7").out)["steps"] == 7
+
+
+def test_training_from_weights_goes_on_gently(run: Run, tmp_path: Path) -> None:
+    given = ("train", "person", "--out", tmp_path, "--dry-run")
+    fresh = json.loads(run(*given).out)
+    gentle = json.loads(run(*given, "--init", "person").out)
+    assert gentle["learning_rate"] < fresh["learning_rate"] / 2
+    assert (fresh["adversarial_start"], gentle["adversarial_start"]) == (2400, 0)
+    asked = json.loads(run(*given, "--init", "person", "--learning-rate", "0.01").out)
+    assert asked["learning_rate"] == 0.01
 
 
 def test_train_settings(run: Run, tmp_path: Path) -> None:

@@ -320,13 +320,12 @@ def test_draws_leave_alone_what_is_known(model: Reposer, inputs: Inputs) -> None
     target, noise = inputs[3], rand(2, PART_COUNT, TINY.latent_dim)
     values = rand(2, PART_COUNT, TINY.latent_dim, seed=1)
     sure = rand(2, PART_COUNT, seed=2) > 0
+    sure[:, 1] = False
     with torch.no_grad():
         drawn = model.prior.draw(target, noise, known=(values, sure))
         assert torch.equal(drawn[sure], values[sure])
         free = model.prior.draw(target, noise)
-        # the trunk is drawn first, from the pose alone
-        if not bool(sure[0, 1]):
-            assert torch.equal(drawn[0, 1], free[0, 1])
+        assert torch.equal(drawn[:, 1], free[:, 1]), "the trunk is drawn first, from the pose alone"
         assert not torch.equal(drawn[~sure], free[~sure])
 
 
@@ -461,6 +460,8 @@ def test_parts_can_be_taken_out() -> None:
     assert whole.adversarial_weight > 0
     assert without(whole, "adversarial").adversarial_weight == 0
     assert not without(whole, "texture").model.texture
+    with pytest.raises(ValueError, match="no parts"):
+        without(PRESETS["pix2pix"], "texture")
     bare = without(whole, "latents")
     assert not bare.model.latents
     assert bare.texture_dropout == 0, "nothing to paint from"

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -317,3 +318,19 @@ def test_retargeting_keeps_the_subjects_limbs(make_person: MakePerson) -> None:
     plain, _ = place_on_photo(target, long_legged, keep_limbs=False, canvas=canvas)
     assert share(kept) == pytest.approx(share(long_legged), rel=0.02)
     assert share(plain) == pytest.approx(share(target), rel=1e-6)
+
+
+def test_a_stick_figure_drawn_by_hand_is_a_pose() -> None:
+    from pose.estimator import PoseEstimator
+
+    paper = np.full((480, 360, 3), 250, np.uint8)
+    cv2.circle(paper, (180, 80), 34, (20, 20, 20), 6)
+    lines = [(180, 114, 182, 270), (181, 150, 90, 100), (90, 100, 60, 40), (181, 150, 260, 190)]
+    lines += [(260, 190, 230, 260), (182, 270, 130, 360), (130, 360, 120, 450)]
+    lines += [(182, 270, 250, 350), (250, 350, 260, 450)]
+    for x0, y0, x1, y1 in lines:
+        cv2.line(paper, (x0, y0), (x1, y1), (20, 20, 20), 6)
+    found = resolve_pose(paper, person=None, estimator=PoseEstimator())
+    assert any("face the viewer" in sentence for sentence in found.warnings)
+    for name, place in (("right_wrist", (60, 40)), ("left_elbow", (260, 190))):
+        assert np.linalg.norm(found.pose.point(name) - place) < 15

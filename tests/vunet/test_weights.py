@@ -103,3 +103,40 @@ def test_unseen_legs_are_drawn_by_the_seed_and_the_rest_is_not(engine: Engine):
     assert change[legs][person[legs]].mean() > 2
     again = engine.repose(half, "standing", frame="pose", background="plain", seed=1)
     assert np.array_equal(again.image, poses[1].image)
+
+
+def test_mix_warns_of_what_nobody_shows(engine: Engine):
+    from apps.demo import example
+    from vunet.images import read_image
+
+    whole = read_image(example(1))
+    half = np.ascontiguousarray(whole[: whole.shape[0] // 2])
+
+    def pictures(base: np.ndarray, lender: np.ndarray) -> list:
+        parts = {"bottom": lender, "shoes": lender}
+        return [
+            engine.mix(base, parts, "standing", frame="pose", background="plain", seed=seed)
+            for seed in (0, 1)
+        ]
+
+    lent = pictures(half, whole)
+    assert not any("leg" in w and "made up" in w for w in lent[0].warnings)
+    assert np.array_equal(lent[0].image, lent[1].image)
+    unknown = pictures(whole, half)
+    assert any("leg" in w and "made up" in w for w in unknown[0].warnings)
+    assert not np.array_equal(unknown[0].image, unknown[1].image)
+
+
+def test_what_another_photo_shows_is_not_drawn(engine: Engine):
+    from apps.demo import example
+    from vunet.images import read_image
+
+    whole = read_image(example(1))
+    half = np.ascontiguousarray(whole[: whole.shape[0] // 2])
+    one, other = (
+        engine.repose(
+            half, "back_view", also=[whole], frame="pose", background="plain", seed=seed
+        ).image
+        for seed in (0, 1)
+    )
+    assert np.array_equal(one, other)
