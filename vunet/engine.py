@@ -430,10 +430,11 @@ class Engine:
             ground = behind.astype(np.float32)
             image = scaled(image - ground, layer.alpha)
             image += ground
+        image = np.maximum(image, 0, out=image)
         return Result(
-            image=cv2.convertScaleAbs(np.maximum(image, 0)),  # rounds, cuts off above 255
-            mask=np.rint(layer.alpha * 255).astype(np.uint8),
-            invented=np.rint(layer.invented * 255).astype(np.uint8),
+            image=cv2.convertScaleAbs(image),  # rounds, cuts off above 255
+            mask=cv2.convertScaleAbs(layer.alpha, alpha=255),
+            invented=cv2.convertScaleAbs(layer.invented, alpha=255),
             warnings=tuple(dict.fromkeys(warnings)),
             pose=pose,
             seed=seed,

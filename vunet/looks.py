@@ -66,8 +66,6 @@ class View:
     """(1, 21, 3)."""
     latents: Tensor
     """(1, P, Z)."""
-    shows: Tensor
-    """(1, P) bool, the parts that the photo shows."""
     warped: Warped | None
     """None in a network without texture path."""
 
@@ -106,7 +104,7 @@ def draw_subjects(
     of_parts = torch.einsum("bnhw,bphw->bnp", shares, bodies)
     of_parts += 1e-7
     of_parts[:, 0] += 1e-4  # parts outside the picture look like the first photo's
-    known = torch.stack([view.shows for view in views], 1)  # (1, N, P); who shows a part, knows
+    known = torch.stack([model.shows(v.mask, v.joints) for v in views], 1)  # (1, N, P)
     of_parts = torch.where(known | ~known.any(1, keepdim=True), of_parts, 0)
     of_parts = of_parts / of_parts.sum(1, keepdim=True)
     gains = [shares[:, i : i + 1] for i in range(len(views))]
@@ -172,8 +170,7 @@ def _view(
     warped = None
     if model.config.texture:
         warped = model.warp(image, mask, joints, target, amp=amp)
-    shows = model.shows(mask, joints)
-    return View(subject, window, image, mask, joints, latents, shows, warped)
+    return View(subject, window, image, mask, joints, latents, warped)
 
 
 def _paint(model: Reposer, view: View, target: Tensor, amp: bool) -> Painted:
@@ -195,7 +192,8 @@ def _merge(
     """One picture of several views; `gains` of their pixels, `shares` (N, P) of their latents."""
     latents = torch.stack([v.latents for v in views])  # (N, 1, P, Z)
     mixed = (latents * shares[:, None, :, None]).sum(0)
-    shown = (torch.cat([v.shows for v in views]) & (shares > 0)).any(0, keepdim=True)  # (1, P)
+    shown = torch.cat([model.shows(v.mask, v.joints) for v in views]) & (shares > 0)
+    shown = shown.any(0, keepdim=True)  # (1, P)
     if noise is not None and model.config.latents and not bool(shown.all()):
         mixed = model.prior.draw(target, noise, UNSEEN_TEMPERATURE, known=(mixed, shown))
     parted = [
