@@ -94,8 +94,8 @@ class _Drawing:
 class Repose(_Drawing):
     """Show the person of a photo in another pose.
 
-    A POSE is a photo, a pose file (OpenPose, COCO, MediaPipe or ours), a ControlNet-coloured stick
-    picture, or the name of a preset (see `vunet poses`).
+    A POSE is a photo, a pose file (OpenPose, COCO, MediaPipe or ours), a stick figure
+    (ControlNet's, or drawn by hand), or the name of a preset (see `vunet poses`).
     """
 
     appearance: Annotated[

@@ -341,17 +341,18 @@ class Reposer(nn.Module):
         if not self.config.latents:
             nothing = images.new_zeros(len(images), PART_COUNT, self.config.latent_dim)
             return Gaussian(nothing, nothing)
-        layers = F.avg_pool2d(torch.cat([images * masks, masks], 1), 2)
-        places = geo.part_places(joints, self.config.crop_size)
-        crops = geo.sample_parts(layers, places, self.full_size)
+        crops = self._crops(torch.cat([images * masks, masks], 1), joints)
         with autocast(images.device, amp):
             return self.encoder(crops)
 
+    def _crops(self, layers: Tensor, joints: Tensor) -> Tensor:
+        """(B, P, C, s, s) each part of (B, C, H, W) layers, upright and of equal size."""
+        places = geo.part_places(joints, self.config.crop_size)
+        return geo.sample_parts(F.avg_pool2d(layers, 2), places, self.full_size)
+
     def shows(self, masks: Tensor, joints: Tensor) -> Tensor:
         """(B, P) bool, which body parts a photo shows, from its mask and joints."""
-        places = geo.part_places(joints, self.config.crop_size)
-        crops = geo.sample_parts(F.avg_pool2d(masks, 2), places, self.full_size)
-        return crops.mean((2, 3, 4)) > _SHOWN_SHARE
+        return self._crops(masks, joints).mean((2, 3, 4)) > _SHOWN_SHARE
 
     def appearance(
         self,

@@ -287,6 +287,7 @@ def train(config: TrainConfig, datasets: list[Dataset], plan: TrainPlan) -> dict
     fresh = 0  # steps since `logged`
     stop = _StopSignal()
     done = 0.0  # share of the run that is over
+    first = progress.step
 
     def over() -> bool:
         """Whether any process has to stop; all processes ask, and look at the clock, together."""
@@ -294,7 +295,7 @@ def train(config: TrainConfig, datasets: list[Dataset], plan: TrainPlan) -> dict
         alone = accelerator.num_processes == 1
         if config.steps is not None:
             done = progress.step / config.steps
-        if not alone and progress.step % 10 and fresh:
+        if not alone and progress.step % 10 and progress.step != first:
             return done >= 1
         passed = time.monotonic() - started
         late = plan.minutes is not None and passed > plan.minutes * 60
