@@ -27,7 +27,7 @@ from vunet.framing import OUTSIDE_CONFIDENCE
 
 PUPPET_SHARE, MIRROR_SHARE = 0.4, 0.35
 """Of single photos; the rest are only distorted."""
-TURN_SHARE = 0.35
+TURN_SHARE = 0.45
 """Of rendered pairs whose target is the view most turned away from the source: chance gives too few
 faces to be drawn for people seen from behind, and backs for those seen from the front."""
 CLOSE_SHARE = 0.2
@@ -72,6 +72,8 @@ class Batch:
     target: Side
     rendered: Tensor
     """(B,) 1 for renders."""
+    natural: Tensor
+    """(B,) bool, false where colour channels were exchanged: nobody has green skin."""
 
 
 class _Table:
@@ -169,13 +171,13 @@ class BatchMaker:
         close_t = (rng.random(size) < CLOSE_SHARE) & (rendered.cpu().numpy() > 0)
         source = self._move(source, rng, 1.0, close_s)
         target = self._move(target, rng, 0.6, close_t)
-        self._recolour(source, target, rng)
+        natural = self._recolour(source, target, rng)
         self._erase(source, rng)
         jitter = torch.randn(source.keypoints[..., :2].shape, generator=noise).to(self.device)
         source.keypoints[..., :2] += jitter * (self.size[0] / 256)
         jitter = torch.randn(target.keypoints[..., :2].shape, generator=noise).to(self.device)
         target.keypoints[..., :2] += jitter * 0.5 * (self.size[0] / 256)
-        return Batch(source, target, rendered)
+        return Batch(source, target, rendered, natural)
 
     def _mask(self, flags: Sequence[bool] | np.ndarray) -> Tensor:
         return torch.tensor(np.asarray(flags, bool), device=self.device)
@@ -315,8 +317,8 @@ class BatchMaker:
         valid = (stacked[:, 4:] > 0.99).float()
         return Side(images, stacked[:, 3:4], valid, moved, parts, labels[:, 1:])
 
-    def _recolour(self, source: Side, target: Side, rng: np.random.Generator) -> None:
-        """One change of light and colour for both sides of a pair."""
+    def _recolour(self, source: Side, target: Side, rng: np.random.Generator) -> Tensor:
+        """One change of light and colour for both sides of a pair; whether channels kept places."""
         n = len(source.images)
         gain = np.exp(rng.normal(0, 0.1, (n, 3)) + rng.normal(0, 0.1, (n, 1)))
         gamma = np.exp(rng.normal(0, 0.12, n))
@@ -329,6 +331,7 @@ class BatchMaker:
         for side in (source, target):
             x = side.images.gather(1, index.expand_as(side.images))
             side.images = (((x + 1) / 2).clamp(1e-4, 1).pow(e) * g).clamp(0, 1) * 2 - 1
+        return self._mask((order == np.arange(3)).all(1))
 
     def _erase(self, source: Side, rng: np.random.Generator) -> None:
         height, _ = self.size

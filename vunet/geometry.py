@@ -363,6 +363,28 @@ def facing(joints: Tensor) -> Tensor:
     ).clamp(-2, 2)
 
 
+def turned_round(target: Tensor, source: Tensor) -> Tensor:
+    """(B, P) in [0, 1], how surely each part shows another side, of which the photo tells little.
+
+    That is a head seen from behind that is now seen from the front, and a chest now seen from
+    behind; a back serves as a front, and limbs look much the same all round.
+
+    Args:
+        target: (B, 21, 3) joints of the pose to take.
+        source: (B, 21, 3) joints of the person in the photo.
+    """
+    # shoulders and ears: about 1.5 from the front, -1.5 from behind, 0 in profile
+    before, after = (facing(joints)[:, [0, 2]].sum(1) for joints in (source, target))
+
+    def beyond(side: Tensor, limit: float) -> Tensor:
+        return (5 * (side - limit)).clamp(0, 1)
+
+    turned = before.new_zeros(len(before), len(PARTS))
+    turned[:, HEAD] = beyond(-before, 0.0) * beyond(after, 0.0)
+    turned[:, TORSO] = beyond(before, 0.2) * beyond(-after, 0.2)
+    return turned
+
+
 def sampling_grids(
     transforms: PartTransforms,
     size: tuple[int, int],

@@ -97,9 +97,20 @@ def head_boxes(images: Tensor, joints: Tensor, side: int = 64) -> Tensor:
     return geo.sample(images, places, (images.shape[2], images.shape[3]))
 
 
-def divergence(posterior: Gaussian, prior: Gaussian, free_nats: float) -> Tensor:
-    """KL(q || p) in nats, summed over latents; what is below `free_nats` a number costs nothing."""
-    per_number = posterior.divergence(prior).mean(0)  # (P, Z)
+def divergence(
+    posterior: Gaussian, prior: Gaussian, free_nats: float, counted: Tensor | None = None
+) -> Tensor:
+    """KL(q || p) in nats, summed over latents; what is below `free_nats` a number costs nothing.
+
+    Args:
+        posterior: Of a batch.
+        prior: Of the same batch.
+        free_nats: At least 0.
+        counted: (B,) bool, whom the prior is to know; None for all.
+    """
+    each = posterior.divergence(prior)  # (B, P, Z)
+    share = each.new_ones(len(each)) if counted is None else counted.to(each.dtype)
+    per_number = torch.einsum("b,bpz->pz", share, each) / share.sum().clamp_min(1)
     return per_number.clamp_min(free_nats).sum()
 
 

@@ -155,7 +155,7 @@ def batch_losses(
         parts["head"] = config.head_weight * losses.perceptual(features, head, true_head, amp)
     parts["tint"] = losses.tint_loss(painted, target.images, target.joints, inside)
     if painted.posterior is not None and painted.prior is not None:
-        kl = losses.divergence(painted.posterior, painted.prior, config.free_nats)
+        kl = losses.divergence(painted.posterior, painted.prior, config.free_nats, batch.natural)
         parts["kl"] = kl * kl_weight(step, config)
     warped = painted.warped
     if warped is not None:

@@ -34,7 +34,7 @@ def maker(sets: tuple[Path, ...], config: TrainConfig = TINY, rank: int = 0) -> 
 def tensors(batch: Batch) -> list[torch.Tensor]:
     sides = [batch.source, batch.target]
     fields = [getattr(s, f.name) for s in sides for f in dataclasses.fields(Side)]
-    return [*fields, batch.rendered]
+    return [*fields, batch.rendered, batch.natural]
 
 
 def equal(a: Batch, b: Batch) -> bool:
@@ -109,7 +109,9 @@ def test_shares_of_absent_kinds_go_to_the_others(drawn_sets: tuple[Path, Path]) 
 def test_pairs_are_two_pictures_of_one_person(drawn_sets: tuple[Path, Path]) -> None:
     """Their colours are the same, so the mean colour of a part is, up to one change of both."""
     made = maker(drawn_sets[1:], full_size(batch_size=4))
-    made._recolour = lambda *_: None  # leaves the colours as they were drawn
+    made._recolour = lambda source, *_: (
+        source.images[:, 0, 0, 0] > -2
+    )  # leaves the colours as they were drawn
     batch = made.batch(1)
     for i in range(4):
         for part in (geo.HEAD, geo.TORSO):
@@ -280,7 +282,8 @@ def test_mirror_swaps_sides_of_everything(
         one = before.parts[0, 1:].flip(-1) == part + 1
         assert torch.equal(one, side.parts[0, 1:] == geo.MIRRORED_PARTS[part] + 1)
     made._mirror(side, torch.tensor([True]))
-    assert equal(Batch(side, side, torch.zeros(1)), Batch(before, before, torch.zeros(1)))
+    rest = torch.zeros(1), torch.ones(1).bool()
+    assert equal(Batch(side, side, *rest), Batch(before, before, *rest))
     made._mirror(side, torch.tensor([False]))
     assert torch.equal(side.images, before.images)
 
@@ -315,6 +318,17 @@ def test_recolouring_is_the_same_for_both_sides(drawn_sets: tuple[Path, Path]) -
     made._recolour(one, two, np.random.default_rng(0))
     assert torch.equal(one.images, two.images)
     assert float((one.images - before).abs().mean()) > 0.01
+
+
+def test_pictures_with_exchanged_channels_are_marked(drawn_sets: tuple[Path, Path]) -> None:
+    made = maker(drawn_sets, full_size())
+    for seed in range(6):
+        one, two = made._gather([(0, i) for i in range(8)]), made._gather([(0, 0)] * 8)
+        ordered = torch.tensor([1.0, 0.0, -1.0])[:, None, None]
+        one.images[:] = two.images[:] = ordered
+        natural = made._recolour(one, two, np.random.default_rng(seed))
+        descending = (one.images[:, :, 0, 0].diff(dim=1) < 0).all(1)
+        assert torch.equal(natural, descending)
 
 
 def test_erased_boxes_hide_the_person_alone(drawn_sets: tuple[Path, Path]) -> None:

@@ -271,6 +271,19 @@ def test_facing_tells_a_back_from_a_front(make_person: MakePerson, joints_of: Jo
     assert geo.facing(joints_of(pose)).shape == (1, geo.FACING)
 
 
+def test_heads_and_chests_turn_round(make_person: MakePerson, joints_of: JointsOf) -> None:
+    pose = make_person()
+    mirrored, order = pose.flipped(), list(BODY27.mirror)
+    behind = Pose(BODY27, mirrored.keypoints[order], mirrored.confidence[order], pose.size)
+    front, back = joints_of(pose), joints_of(behind)
+    target, source = torch.cat([front, front, back, back]), torch.cat([front, back, front, back])
+    turned = geo.turned_round(target, source)
+    expected = torch.zeros(4, len(geo.PARTS))
+    expected[1, geo.HEAD] = 1  # the face is to be drawn
+    expected[2, geo.TORSO] = 1  # the chest is not to be copied
+    assert torch.equal(turned, expected)
+
+
 # -- sampling --------------------------------------------------------------------------------
 
 

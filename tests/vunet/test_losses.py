@@ -197,6 +197,16 @@ def test_divergence_lets_free_nats_go() -> None:
     assert float(mean.grad[:, 1, 0].abs().max()) == 0
 
 
+def test_divergence_counts_whom_it_is_told_to() -> None:
+    p = Gaussian(torch.zeros(3, 2, 2), torch.zeros(3, 2, 2))
+    q = Gaussian(rand(3, 2, 2), rand(3, 2, 2, seed=1))
+    counted = torch.tensor([True, False, True])
+    chosen = Gaussian(q.mean[counted], q.log_variance[counted])
+    alone = losses.divergence(chosen, Gaussian(p.mean[:2], p.log_variance[:2]), 0.02)
+    assert float(losses.divergence(q, p, 0.02, counted)) == pytest.approx(float(alone), rel=1e-5)
+    assert float(losses.divergence(q, p, 0.0, torch.zeros(3).bool())) == 0
+
+
 def test_dilate_grows_by_the_radius() -> None:
     mask = torch.zeros(1, 1, 9, 9)
     mask[0, 0, 4, 4] = 1

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from pose import Pose
+from pose import BODY27, Pose
+from vunet import geometry as geo
 from vunet.config import (
     PRESETS,
     ModelConfig,
@@ -194,6 +196,60 @@ def test_keep_of_single_parts_hides_these_alone(model: Reposer, inputs: Inputs) 
     same(everything.image, default.image)
     assert float((fewer.visibility <= everything.visibility + 0.5).float().min()) == 1
     assert float((fewer.image - everything.image).abs().max()) > 1e-3
+
+
+def seen_from_behind(joints: torch.Tensor) -> torch.Tensor:
+    """The same outline with left and right exchanged."""
+    order = [*BODY27.mirror[:17], 18, 17, 20, 19]
+    return joints[:, order]
+
+
+def copied_where_strongest(painted: Painted, part: int) -> float:
+    """Mean share of copied pixels where a part is the one to be copied from."""
+    assert painted.warped is not None
+    weights = painted.warped.weights
+    where = (weights.argmax(1, keepdim=True) == part) & (weights.amax(1, keepdim=True) > 0.1)
+    assert int(where.sum()) > 20
+    return float(F.avg_pool2d(painted.visibility, 2)[where].mean())
+
+
+def test_hair_is_not_copied_over_a_face(model: Reposer, inputs: Inputs) -> None:
+    images, masks, source, target = inputs
+    source = seen_from_behind(source)
+    with torch.no_grad():
+        latents = model.encode(images, masks, source, amp=False).mean
+        warped = model.warp(images, masks, source, target, amp=False)
+        assert float(warped.turned[:, geo.HEAD].min()) == 1
+        careless = dataclasses.replace(warped, turned=torch.zeros_like(warped.turned))
+        painted, copied = (
+            model.paint(latents, target, w, source=source, amp=False) for w in (warped, careless)
+        )
+    assert copied_where_strongest(painted, geo.HEAD) < 0.3 * copied_where_strongest(
+        copied, geo.HEAD
+    )
+    # a back serves as a front
+    assert copied_where_strongest(painted, geo.TORSO) > 0.9 * copied_where_strongest(
+        copied, geo.TORSO
+    )
+
+
+def test_backs_take_of_the_chest_only_cloth_of_their_colour(model: Reposer, inputs: Inputs) -> None:
+    images, masks, source, target = inputs
+    target = seen_from_behind(target)
+    with torch.no_grad():
+        latents = model.encode(images, masks, source, amp=False).mean
+        warped = model.warp(images, masks, source, target, amp=False)
+        assert float(warped.turned[:, geo.TORSO].min()) == 1
+        # the network paints the back without having seen the chest
+        back = model.paint(latents, target, warped, source=source, amp=False).generated
+
+        def copied(colour: torch.Tensor) -> float:
+            dressed = dataclasses.replace(warped, colour=colour)
+            painted = model.paint(latents, target, dressed, source=source, amp=False)
+            return copied_where_strongest(painted, geo.TORSO)
+
+        same_cloth, other_cloth = copied(back), copied(-back.sign())
+    assert same_cloth > 3 * other_cloth
 
 
 def test_latents_and_pose_change_the_picture(model: Reposer, inputs: Inputs) -> None:
