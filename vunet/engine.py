@@ -94,6 +94,20 @@ class Result:
         write_png(self.image, path, mask=self.mask if self.transparent else None, text=text)
 
 
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """The person of a photo, found once for many pictures; see `Engine.prepare`."""
+
+    subject: Subject
+    warnings: tuple[str, ...]
+    """Plain sentences: joints that were guessed, other people."""
+
+    @cached_property
+    def ground(self) -> np.ndarray:
+        """(H, W, 3) uint8 RGB, the photo with its person removed and filled in."""
+        return fill_background(self.subject.image, self.subject.mask)
+
+
 class Engine:
     """The networks with their weights, ready to draw. Safe to share between threads."""
 
@@ -129,12 +143,42 @@ class Engine:
 
     # --- verbs ----------------------------------------------------------------------------
 
+    def prepare(
+        self, photo: ImageLike, *, person: int | None = None, size: int | None = None
+    ) -> Prepared:
+        """Find the person of a photo once, to draw them many times.
+
+        Args:
+            photo: Photo of somebody: path, PIL picture or (H, W, 3) uint8 RGB.
+            person: Which person of the photo, 1 = largest; None takes the largest.
+            size: Longer side in pixels to which a larger photo is reduced, for quick previews;
+                None keeps it.
+
+        Returns:
+            What `repose` and `mix` take in place of a photo.
+
+        Raises:
+            ValueError: One sentence naming what cannot be used, why, and the way out.
+        """
+        self._check_size(size)
+        found = self._found(photo, person, "the photo", base=True)
+        subject = found.subject
+        height, width = subject.image.shape[:2]
+        if size is None or size >= max(height, width):
+            return found
+        pose, canvas = _resized(subject.pose, (height, width), size)
+        wh = (canvas[1], canvas[0])
+        image, mask = (
+            cv2.resize(x, wh, interpolation=cv2.INTER_AREA) for x in (subject.image, subject.mask)
+        )
+        return Prepared(Subject(image, mask, pose), found.warnings)
+
     def repose(
         self,
-        appearance: ImageLike,
+        appearance: ImageLike | Prepared,
         pose: ImageLike | Pose,
         *,
-        also: Sequence[ImageLike] = (),
+        also: Sequence[ImageLike | Prepared] = (),
         frame: Frame = "appearance",
         background: str | Path = "source",
         retarget: bool = True,
@@ -145,7 +189,8 @@ class Engine:
         """The person of a photo in another pose.
 
         Args:
-            appearance: Photo of somebody: path, PIL picture or (H, W, 3) uint8 RGB.
+            appearance: Photo of somebody: path, PIL picture, (H, W, 3) uint8 RGB, or what `prepare`
+                made of one.
             pose: Photo, pose file, stick picture, preset name or `Pose`.
             also: Further photos of the same person in the same clothes; each gives what the others
                 do not show, such as the back.
@@ -154,20 +199,22 @@ class Engine:
             background: source, pose, plain, transparent, or a picture file.
             retarget: Keep the subject's own limb lengths.
             person: Which person of the appearance photo, 1 = largest; None takes the largest.
+                Of a prepared one that has been said.
             seed: Fixes how body parts look that no photo shows; another gives another look.
             size: Longer side of the result in pixels; None keeps the frame's.
 
         Raises:
             ValueError: One sentence naming what cannot be used, why, and the way out.
         """
-        subject, warnings = self._subject(appearance, person, "the appearance photo", base=True)
-        subjects = [subject]
-        for number, photo in enumerate(also, 1):
-            other, notes = self._subject(photo, None, f"further photo {number}")
-            subjects.append(other)
-            warnings += notes
+        base = self._found(appearance, person, "the appearance photo", base=True)
+        others = [
+            self._found(photo, None, f"further photo {number}")
+            for number, photo in enumerate(also, 1)
+        ]
+        subjects = [found.subject for found in (base, *others)]
+        warnings = [note for found in (base, *others) for note in found.warnings]
         return self._drawn(
-            subject,
+            base,
             {region: [s.pose for s in subjects] for region in _REGIONS},
             partial(draw_subjects, self.model, subjects, noise=self._noise(seed), amp=self.amp),
             pose,
@@ -181,8 +228,8 @@ class Engine:
 
     def mix(
         self,
-        base: ImageLike,
-        parts: Mapping[str, ImageLike],
+        base: ImageLike | Prepared,
+        parts: Mapping[str, ImageLike | Prepared],
         pose: ImageLike | Pose | None = None,
         *,
         strength: Mapping[str, float] | None = None,
@@ -224,22 +271,22 @@ class Engine:
                 raise EngineError(f"strength {name}: there is no photo for this part")
             if not 0 <= value <= 1:
                 raise EngineError(f"strength {name} must be between 0 and 1, got {value}")
-        subject, warnings = self._subject(base, person, "the base photo", base=True)
-        subjects = [subject]
+        own = self._found(base, person, "the base photo", base=True)
+        subjects, warnings = [own.subject], list(own.warnings)
         shares = torch.zeros(1 + len(parts), PART_COUNT)
         shares[0] = 1
         # larger groups first, so that single parts go before them
         for number, (name, photo) in enumerate(
             sorted(parts.items(), key=lambda item: -len(LOOKS[item[0]])), 1
         ):
-            other, notes = self._subject(photo, None, f"the photo for {name}")
-            subjects.append(other)
-            warnings += notes
+            other = self._found(photo, None, f"the photo for {name}")
+            subjects.append(other.subject)
+            warnings += other.warnings
             rows, amount = list(LOOKS[name]), strength.get(name, 1.0)
             shares[:, rows] *= 1 - amount
             shares[number, rows] += amount
         return self._drawn(
-            subject,
+            own,
             {
                 region: [
                     s.pose for s, of in zip(subjects, shares, strict=True) if of[list(p)].any()
@@ -247,7 +294,7 @@ class Engine:
                 for region, (_, p) in _REGIONS.items()
             },
             partial(draw_mix, self.model, subjects, shares, noise=self._noise(seed), amp=self.amp),
-            subject.pose if pose is None else pose,
+            own.subject.pose if pose is None else pose,
             warnings,
             frame=frame,
             background=background,
@@ -300,10 +347,12 @@ class Engine:
 
     # --- steps ----------------------------------------------------------------------------
 
-    def _subject(
-        self, photo: ImageLike, person: int | None, unnamed: str, *, base: bool = False
-    ) -> tuple[Subject, list[str]]:
+    def _found(
+        self, photo: ImageLike | Prepared, person: int | None, unnamed: str, *, base: bool = False
+    ) -> Prepared:
         """The person of a photo, and what was guessed."""
+        if isinstance(photo, Prepared):
+            return photo
         image = self._limited(read_image(photo))
         name = shown(photo) if isinstance(photo, str | Path) else unnamed
         people = self.estimator.find(image, max_people=max(3, person or 1))
@@ -315,11 +364,11 @@ class Engine:
         whole, guessed = complete(detection.pose)
         where = "the photo" if base else name
         warnings += [f"In {where}: {w[0].lower()}{w[1:]}" for w in guessed]
-        return Subject(image, detection.mask, whole), warnings
+        return Prepared(Subject(image, detection.mask, whole), tuple(warnings))
 
     def _drawn(
         self,
-        subject: Subject,
+        base: Prepared,
         showing: Mapping[str, Sequence[Pose]],
         draw: Callable[[Pose, tuple[int, int]], Layer],
         pose: ImageLike | Pose,
@@ -338,6 +387,7 @@ class Engine:
         if frame not in ("appearance", "pose"):
             raise EngineError(f"frame must be appearance or pose, got {frame!r}")
         self._check_size(size)
+        subject = base.subject
         resolved = resolve_pose(pose, person=None, estimator=self.estimator)
         self._check_background(background, resolved)
         warnings = [*resolved.warnings, *notes]
@@ -356,7 +406,7 @@ class Engine:
         warnings += _not_shown(showing, target)
         with self._lock:
             layer = draw(target, canvas)
-        behind = self._background(background, subject, resolved, canvas)
+        behind = self._background(background, base, resolved, canvas)
         if frame == "appearance" and background == "source":
             layer, behind = _with_unmoved(layer, behind, subject)
         return self._finish(layer, behind, target, warnings, seed, background == "transparent")
@@ -400,7 +450,7 @@ class Engine:
     def _background(
         self,
         background: str | Path,
-        subject: Subject,
+        base: Prepared,
         resolved: ResolvedPose,
         canvas: tuple[int, int],
     ) -> np.ndarray:
@@ -408,7 +458,7 @@ class Engine:
         if background in ("plain", "transparent"):
             return plain_background(canvas, PLAIN_RGB)
         if background == "source":
-            return _fitted(fill_background(subject.image, subject.mask), canvas)
+            return _fitted(base.ground, canvas)
         if background == "pose":
             assert resolved.image is not None
             assert resolved.mask is not None

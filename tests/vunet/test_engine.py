@@ -485,3 +485,33 @@ def test_two_threads_share_an_engine(engine: Engine) -> None:
         jobs = [pool.submit(engine.repose, PERSON, p, size=128) for p in sorted(PRESETS)[:2]]
         for job, expected in zip(jobs, alone, strict=True):
             np.testing.assert_array_equal(job.result().image, expected)
+
+
+# -- prepared photos -------------------------------------------------------------------------
+
+
+def test_a_prepared_photo_gives_what_the_photo_gives(engine: Engine, whole: Result) -> None:
+    prepared = engine.prepare(PERSON)
+    for _ in range(2):  # also the second time, with the ground filled already
+        result = engine.repose(prepared, PRESET)
+        assert np.array_equal(result.image, whole.image)
+        assert result.warnings == whole.warnings
+
+
+def test_a_prepared_photo_is_reduced_for_previews(engine: Engine) -> None:
+    height, width = size_of(PERSON)
+    prepared = engine.prepare(PERSON, size=height // 2)
+    result = engine.repose(prepared, prepared.subject.pose)
+    check(result, (height // 2, round(width / 2)))
+    assert engine.prepare(PERSON, size=4000).subject.image.shape[0] == height
+    with pytest.raises(EngineError, match="size must be"):
+        engine.prepare(PERSON, size=3)
+
+
+def test_the_person_of_several_is_chosen_when_preparing(
+    engine: Engine, half_body: np.ndarray
+) -> None:
+    with pytest.raises(NoPersonFound):
+        engine.prepare(half_body, person=3)
+    mixed = engine.mix(engine.prepare(PERSON), {"top": engine.prepare(half_body)})
+    check(mixed, size_of(PERSON))
