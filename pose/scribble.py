@@ -10,16 +10,15 @@ Knows nothing of files or detectors; ControlNet's coloured pictures are `pose.st
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import combinations
-from typing import NamedTuple
+from dataclasses import dataclass
+from itertools import combinations, permutations
 
-import cv2
 import numpy as np
-from skimage.morphology import skeletonize
 
+from pose.ink import FIGURE_PX, MIN_READ, Figure, ScribbleError, find_figures, find_ink
 from pose.retarget import TYPICAL
 from pose.skeletons import COCO17
+from pose.strokes import Head, Lines, find_heads, find_lines, is_round, path_length
 from pose.types import Pose
 
 SURE_CONFIDENCE = 0.9
@@ -29,26 +28,29 @@ GUESSED_CONFIDENCE = 0.4
 FACE_CONFIDENCE = 0.2
 """Confidence of eyes and ears, put on the head by usual proportions."""
 
-_MAX_SIDE = 1200  # pixels; larger pictures are made smaller before they are looked at
-_MIN_SIDE = 32
-_FIGURE = 512  # the ink's longer side when the figure is read, in pixels
-_MARGIN = 60  # round the ink, so that nothing touches the border
-_MIN_CONTRAST = 24  # of 255, between ink and ground
-_MAX_UNREST = 0.2  # of that contrast, in the ground
-_MAX_INK = 0.45  # share of the picture
-_MAX_PIECES = 60
-_MAX_LENGTH = 10  # of all lines, in sizes of the figure
-_MAX_ENDS = 60
-_HEAD_RADIUS = 0.09  # usual, of the figure's longer side
 _MAX_COST = 8.5  # most good drawings cost 1 to 5, hardly any 7
-_MAX_HEAD_COST = 1.3  # and their heads 0.1 to 0.6
-_MIN_READ = 0.6  # share of all ink that is in figures of people
 _MAX_LEFT_OVER = 0.15  # share of the drawn length that is no part of the person
 _LIMB_EDGES = 5
-_BEST = 14  # limbs, and pairs of them, that are weighed against each other
+_BEST = 20  # limbs, and pairs of them, that are weighed against each other
 _APART = 0.15  # of the trunk, between the places where the arms leave it
 _STRAIGHT_DEG = 22.0  # a limb that bends less has its joint where it usually is
 _CORNER_DEG = 40.0
+_MAX_LINES = 24
+_NO_HEAD = (
+    "No head was found; draw a circle, closed or nearly so, or a filled dot at the upper end of "
+    "the trunk."
+)
+_NO_TRUNK = "Only a head was found; draw a line down from it for the trunk, then arms and legs."
+_NO_LIMBS = (
+    "A head and a trunk were found, but not the limbs; draw two arms from the upper part of the "
+    "trunk and two legs from its lower end."
+)
+_TANGLED = "Too many lines cross each other; draw each limb as one line."
+_BESIDES = "Too much is drawn beside the figure; draw one stick figure alone."
+_UNLIKELY = (
+    "The lines do not make out a person; draw a head, one line for the trunk, arms from its upper "
+    "part and legs from its lower end."
+)
 _FACING = (
     "A stick figure does not show which way it faces; it was taken to face the viewer, so that "
     "the arm and leg further left in the picture are the person's right ones."
@@ -66,11 +68,25 @@ class Scribbled:
 
 
 def read_scribble(image: np.ndarray) -> Scribbled | None:
-    """Read a stick figure drawn by hand.
+    """Read a stick figure drawn by hand, or None if the picture is anything else.
+
+    `read_drawing` for those who may well be given something else.
+
+    Raises:
+        ValueError: If the image is not (H, W, 3) uint8.
+    """
+    try:
+        return read_drawing(image)
+    except ScribbleError:
+        return None
+
+
+def read_drawing(image: np.ndarray) -> Scribbled:
+    """Read a stick figure drawn by hand, or say why that cannot be done.
 
     Any ink on any plain ground will do, light on dark too. The head is a ring, perhaps not quite
-    closed, or a filled blob; the trunk is one line. Small gaps are bridged. Where several figures
-    are drawn, the largest is read.
+    closed, or a filled blob; the trunk is one line. Small gaps are bridged, and a line on which
+    the figure stands is left away. Where several figures are drawn, the largest is read.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -78,495 +94,24 @@ def read_scribble(image: np.ndarray) -> Scribbled | None:
     Returns:
         A COCO17 pose of the picture's size: `SURE_CONFIDENCE` for ends and clear bends of limbs
         and for the nose, which is the middle of the head, less for guessed joints, NaN for those
-        of limbs that are missing; and what was guessed, in words. None if the picture is anything
-        but a stick figure.
+        of limbs that are missing; and what was guessed, in words.
 
     Raises:
+        ScribbleError: With one sentence, if the picture is no stick figure that can be read.
         ValueError: If the image is not (H, W, 3) uint8.
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
         raise ValueError(f"image must be (H, W, 3) uint8, got {image.shape} {image.dtype}")
-    ink = _ink(image)
-    if ink is None:
-        return None
-    readings = []
-    for figure in _figures(ink):
-        reading = _read_figure(figure)
-        if reading is not None:
-            readings.append((figure, *reading))
-    if sum(figure.share for figure, *_ in readings) < _MIN_READ:
-        return None
-    figure, person, lines = max(readings, key=lambda reading: reading[0].extent)
+    readings, refused = [], ""
+    for figure in sorted(find_figures(find_ink(image)), key=lambda figure: figure.extent):
+        try:
+            readings.append((figure, *_read_figure(figure)))
+        except ScribbleError as error:
+            refused = str(error)
+    if sum(figure.share for figure, *_ in readings) < MIN_READ:
+        raise ScribbleError(refused or _BESIDES)
+    figure, person, lines = readings[-1]
     return _scribbled(figure, person, lines, image.shape[:2], len(readings))
-
-
-# -- ink -------------------------------------------------------------------------------------
-
-
-class _Ink(NamedTuple):
-    mask: np.ndarray
-    """(h, w) bool."""
-    scale: float
-    """Its pixels per pixel of the picture."""
-
-
-@dataclass(frozen=True)
-class _Figure:
-    """The ink of what may be one person, brought to a common size."""
-
-    mask: np.ndarray
-    """(h, w) bool; the ink's longer side is `_FIGURE`, with `_MARGIN` round it."""
-    corner: np.ndarray
-    """(2,) x, y of the mask's corner in the picture, in pixels."""
-    scale: float
-    """Pixels of the mask per pixel of the picture."""
-    extent: float
-    """Longer side of the ink in the picture, in pixels."""
-    share: float
-    """Of all ink."""
-    width: float
-    """Of the pen, in pixels of the mask."""
-
-
-def _ink(image: np.ndarray) -> _Ink | None:
-    """What is drawn on a plain ground; None if there is no plain ground or nothing on it."""
-    scale = min(1.0, _MAX_SIDE / max(image.shape[:2]))
-    if scale < 1:
-        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    height, width = image.shape[:2]
-    if min(height, width) < _MIN_SIDE:
-        return None
-    # The ground where there is ink is that beside it: lines are thin, and light may be uneven.
-    coarse = 96 / max(height, width)
-    small = (max(1, round(width * coarse)), max(1, round(height * coarse)))
-    ground = cv2.medianBlur(cv2.resize(image, small, interpolation=cv2.INTER_AREA), 31)
-    ground = cv2.resize(ground, (width, height), interpolation=cv2.INTER_LINEAR)
-    apart = np.linalg.norm(image.astype(np.float32) - ground.astype(np.float32), axis=2)
-    apart = np.clip(apart / np.sqrt(3), 0, 255).astype(np.uint8)
-    threshold = cv2.threshold(apart, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[0]
-    ink = apart > max(threshold, _MIN_CONTRAST / 2)
-    if not ink.any():
-        return None
-    contrast = float(np.median(apart[ink]))
-    ink = apart > 0.45 * contrast
-    if contrast < _MIN_CONTRAST or ink.mean() > _MAX_INK:
-        return None
-    away = cv2.dilate(ink.astype(np.uint8), np.ones((7, 7), np.uint8)) == 0
-    if away.mean() < 0.3 or np.percentile(apart[away], 95) > _MAX_UNREST * contrast + 2:
-        return None
-    if _is_rainbow(image[ink]):
-        return None
-    return _Ink(ink, scale)
-
-
-def _is_rainbow(pixels: np.ndarray) -> bool:
-    """Whether ink has the many full colours of ControlNet's pictures."""
-    hsv = cv2.cvtColor(pixels[None], cv2.COLOR_RGB2HSV)[0]
-    full = hsv[(hsv[:, 1] > 200) & (hsv[:, 2] > 90), 0]
-    shares = np.bincount(full // 15, minlength=12) / len(pixels)
-    return int((shares > 0.02).sum()) >= 7
-
-
-def _figures(ink: _Ink) -> Iterator[_Figure]:
-    """Groups of strokes that are large enough for a person; one of all strokes where they are few.
-
-    Strokes belong together when the gap between them is small for their size.
-    """
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(ink.mask.astype(np.uint8))
-    areas = stats[1:, cv2.CC_STAT_AREA]
-    keep = 1 + np.flatnonzero(areas >= max(6, 0.004 * areas.max()))
-    if not 0 < len(keep) <= _MAX_PIECES:
-        return
-    clean = np.isin(labels, keep)
-    rows, columns = np.flatnonzero(clean.any(axis=1)), np.flatnonzero(clean.any(axis=0))
-    extent = max(np.ptp(rows), np.ptp(columns)) + 1
-    reach = max(1, round(0.04 * extent))
-    away = cv2.distanceTransform((~clean).astype(np.uint8), cv2.DIST_L2, 3)
-    joined = (away <= reach).astype(np.uint8)
-    count, groups = cv2.connectedComponents(joined)
-    for group in range(1, count):
-        mask = clean & (groups == group)
-        figure = _normalised(mask, float(mask.sum() / clean.sum()), ink.scale)
-        if figure is not None and figure.share >= 1 - _MIN_READ - 0.1:
-            yield figure
-
-
-def _normalised(mask: np.ndarray, share: float, picture_scale: float) -> _Figure | None:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    top, left = int(rows[0]), int(columns[0])
-    cut = mask[top : rows[-1] + 1, left : columns[-1] + 1]
-    extent = max(cut.shape)
-    if extent < _MIN_SIDE:
-        return None
-    scale = _FIGURE / extent
-    size = (max(1, round(cut.shape[1] * scale)), max(1, round(cut.shape[0] * scale)))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    cut = cv2.resize(cut.astype(np.float32), size, interpolation=how) > (0.3 if scale < 1 else 0.5)
-    cut = np.pad(cut, _MARGIN)
-    thin = skeletonize(cut)
-    if not thin.any() or thin.sum() > _MAX_LENGTH * _FIGURE:
-        return None
-    if int((thin & (_neighbours(thin) == 1)).sum()) > _MAX_ENDS:
-        return None
-    inside = cv2.distanceTransform(cut.astype(np.uint8), cv2.DIST_L2, 5)
-    width = max(2 * float(np.median(inside[thin])), 2.0)
-    corner = (np.array([left, top]) - _MARGIN / scale) / picture_scale
-    return _Figure(cut, corner, scale * picture_scale, extent / picture_scale, share, width)
-
-
-def _disc(diameter: float) -> np.ndarray:
-    side = max(1, round(diameter)) // 2 * 2 + 1
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)).astype(np.uint8)
-
-
-# -- head ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Head:
-    """A round thing that may be the head."""
-
-    region: np.ndarray
-    """(h, w) bool: all of it, with its outline."""
-    centre: np.ndarray
-    radius: float
-    cost: float
-
-
-def _heads(figure: _Figure) -> list[_Head]:
-    """Rings and blobs that are round and of a likely size; the likeliest first."""
-    ink = figure.mask.astype(np.uint8)
-    width = figure.width
-    found: list[_Head] = []
-    # The outline may have gaps; they are closed as far as needed, in two ways.
-    thin = skeletonize(figure.mask)
-    for gap, bridge in ((0.0, 0.0), (0.03, 0.0), (0.06, 0.0), (0.0, 0.1), (0.0, 0.18)):
-        closed = ink
-        if gap:
-            closed = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, _disc(gap * _FIGURE))
-        if bridge:
-            lines = _bridged(thin, bridge * _FIGURE, to_lines=True).astype(np.uint8)
-            closed = np.maximum(ink, cv2.dilate(lines, np.ones((2, 2), np.uint8)))
-        count, holes, stats, _ = cv2.connectedComponentsWithStats(1 - closed, connectivity=4)
-        outside = holes[0, 0]
-        for hole in range(1, count):
-            *_, wide, high, area = stats[hole]
-            if hole == outside or area < 60 or min(wide, high) < 0.4 * max(wide, high):
-                continue
-            inner = (holes == hole).astype(np.uint8)
-            if gap:
-                inner = cv2.dilate(inner, _disc(gap * _FIGURE * 0.3))
-            found += _round(inner, 1.1 * width, 4 * gap + bridge, ink)
-    blobs = cv2.morphologyEx(ink, cv2.MORPH_OPEN, _disc(1.7 * width))
-    count, labels = cv2.connectedComponents(blobs)
-    for blob in range(1, count):
-        found += _round((labels == blob).astype(np.uint8), 0.2 * width, 0.2, None)
-    chosen: list[_Head] = []
-    for head in sorted(found, key=lambda head: head.cost):
-        if all(np.hypot(*(head.centre - other.centre)) > other.radius for other in chosen):
-            chosen.append(head)
-    return [head for head in chosen if head.cost <= _MAX_HEAD_COST][:4]
-
-
-def _round(
-    shape: np.ndarray, rim: float, cost: float, outline: np.ndarray | None
-) -> Iterator[_Head]:
-    """The shape as a head, if it is round enough and, where it is hollow, its outline is drawn."""
-    contours = cv2.findContours(shape, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
-    contour = max(contours, key=cv2.contourArea)
-    hull = cv2.convexHull(contour)
-    area, whole = cv2.contourArea(contour), cv2.contourArea(hull)
-    length = cv2.arcLength(hull, True)
-    if len(hull) < 5 or whole < 12:
-        return
-    (x, y), (a, b), _ = cv2.fitEllipse(hull)
-    roundness = 4 * np.pi * whole / length**2
-    if area / whole < 0.82 or roundness < 0.78 or min(a, b) < 0.5 * max(a, b):
-        return
-    radius = float(np.sqrt(whole / np.pi)) + rim / 2
-    if not 0.025 * _FIGURE < radius < 0.3 * _FIGURE:
-        return
-    if outline is not None:
-        away = cv2.distanceTransform(1 - shape, cv2.DIST_L2, 3)
-        ys, xs = np.nonzero((away > 0) & (away <= max(rim, 5)) & (outline > 0))
-        drawn = np.unique(np.floor(np.degrees(np.arctan2(ys - y, xs - x)) / 10))
-        if len(drawn) < 24:
-            return
-        cost += (36 - len(drawn)) / 12
-    filled = cv2.drawContours(np.zeros_like(shape), [hull], -1, 1, -1)
-    region = cv2.distanceTransform(1 - filled, cv2.DIST_L2, 3) <= rim
-    cost += 12 * max(0.0, 0.94 - roundness) + 6 * (1 - area / whole)
-    cost += 1.0 * np.log(radius / (_HEAD_RADIUS * _FIGURE)) ** 2
-    yield _Head(region, np.array([x, y]), radius, float(cost))
-
-
-# -- lines -----------------------------------------------------------------------------------
-
-
-@dataclass
-class _Lines:
-    """The strokes as a graph: nodes where lines fork or end, edges along the ink between them."""
-
-    at: dict[int, np.ndarray]
-    """(2,) x, y of each node."""
-    ends: dict[int, tuple[int, int]]
-    """The two nodes of each edge."""
-    paths: dict[int, np.ndarray]
-    """(N, 2) points of each edge, from its first node to its second, without these."""
-    head: int
-    width: float
-    free: set[int] = field(default_factory=set)
-    """Nodes where a line ends."""
-    middles: set[int] = field(default_factory=set)
-    """Nodes put into the middle of a loop."""
-
-    def edges_at(self, node: int) -> list[int]:
-        return [edge for edge, pair in self.ends.items() if node in pair]
-
-    def degree(self, node: int) -> int:
-        return sum((node == a) + (node == b) for a, b in self.ends.values())
-
-    def other(self, edge: int, node: int) -> int:
-        a, b = self.ends[edge]
-        return b if node == a else a
-
-    def path(self, edge: int, start: int) -> np.ndarray:
-        """(N, 2) points from the node `start` to the other, these included but for the head."""
-        a, b = self.ends[edge]
-        first = [self.at[a]] if a != self.head else []
-        last = [self.at[b]] if b != self.head else []
-        points = np.array([*first, *self.paths[edge], *last]).reshape(-1, 2)
-        return points if start == a else points[::-1]
-
-    def length(self, edge: int) -> float:
-        return _length(self.path(edge, self.ends[edge][0]))
-
-    def simplify(self, spur: float) -> None:
-        """Take away what comes of thick lines rather than of the drawing."""
-        changed = True
-        while changed:
-            changed = any([self._prune(spur), self._merge(), self._join()])
-        for edge, (a, b) in list(self.ends.items()):
-            if a == b and len(self.paths[edge]) >= 3:
-                self._halve(edge)
-
-    def _prune(self, spur: float) -> bool:
-        short = []
-        for edge, (a, b) in self.ends.items():
-            if a == b:
-                limit = 4 * spur
-            elif (a in self.free or b in self.free) and self.head not in (a, b):
-                limit = spur
-            elif a in self.free or b in self.free:
-                limit = 2 * spur  # hair, ears
-            else:
-                continue
-            length = self.length(edge)
-            root = b if a in self.free else a
-            if length < limit and (root == self.head or self.degree(root) >= 3):
-                short.append((length, edge))
-        if not short:
-            return False
-        self._remove(min(short)[1])
-        return True
-
-    def _remove(self, edge: int) -> None:
-        a, b = self.ends.pop(edge)
-        del self.paths[edge]
-        for node in {a, b} - {self.head}:
-            if not self.degree(node):
-                self.free.discard(node)
-                del self.at[node]
-
-    def _merge(self) -> bool:
-        """Two forks that a line shorter than the pen is wide joins are one crossing."""
-        for edge, (a, b) in self.ends.items():
-            if a == b or self.head in (a, b) or self.free & {a, b}:
-                continue
-            if self.length(edge) < 1.2 * self.width + 4:
-                self.at[a] = (self.at[a] + self.at[b]) / 2
-                self._remove_into(edge, a, b)
-                return True
-        return False
-
-    def _remove_into(self, edge: int, kept: int, gone: int) -> None:
-        del self.ends[edge], self.paths[edge], self.at[gone]
-        for other, (a, b) in self.ends.items():
-            self.ends[other] = (kept if a == gone else a, kept if b == gone else b)
-
-    def _join(self) -> bool:
-        for node in self.at:
-            if node == self.head or self.degree(node) != 2:
-                continue
-            edges = self.edges_at(node)
-            if len(edges) != 2:
-                continue
-            one, two = edges
-            start, end = self.other(one, node), self.other(two, node)
-            first = self.paths[one] if self.ends[one][1] == node else self.paths[one][::-1]
-            last = self.paths[two] if self.ends[two][0] == node else self.paths[two][::-1]
-            self.paths[one] = np.concatenate([first, self.at[node][None], last])
-            self.ends[one] = (start, end)
-            del self.ends[two], self.paths[two], self.at[node]
-            return True
-        return False
-
-    def _halve(self, edge: int) -> None:
-        """A loop is two limbs that meet."""
-        points, (node, _) = self.paths[edge], self.ends[edge]
-        half = len(points) // 2
-        middle, new = max(self.at) + 1, max(self.ends) + 1
-        self.at[middle] = points[half]
-        self.middles.add(middle)
-        self.ends[edge], self.paths[edge] = (node, middle), points[:half]
-        self.ends[new], self.paths[new] = (node, middle), points[:half:-1]
-
-
-def _length(points: np.ndarray) -> float:
-    return float(np.hypot(*np.diff(points, axis=0).T).sum()) if len(points) > 1 else 0.0
-
-
-def _smooth(points: np.ndarray) -> np.ndarray:
-    """Pixel steps made a line."""
-    if len(points) < 7:
-        return points
-    padded = np.concatenate([points[:1].repeat(2, 0), points, points[-1:].repeat(2, 0)])
-    return np.mean([padded[i : i + len(points)] for i in range(5)], axis=0)
-
-
-def _lines(figure: _Figure, head: _Head) -> tuple[_Lines, float] | None:
-    """The figure's lines and the share of ink that belongs to none of them."""
-    mask = (figure.mask | head.region).astype(np.uint8)
-    mask, lost = _connected(mask, head, figure.width)
-    thin = skeletonize(mask > 0)
-    gap = max(2 * figure.width, 0.06 * _FIGURE)
-    thin = skeletonize(_bridged(thin, gap))
-    lines = _traced(thin, head, figure.width)
-    lines.simplify(max(1.1 * figure.width, 0.04 * _FIGURE))
-    if not 2 <= len(lines.ends) <= 24 or not lines.edges_at(lines.head):
-        return None
-    return lines, lost
-
-
-def _connected(mask: np.ndarray, head: _Head, width: float) -> tuple[np.ndarray, float]:
-    """Pieces joined to the head's across small gaps; the share of ink too far away is dropped."""
-    mask = mask.copy()
-    x, y = np.round(head.centre).astype(int)
-    for _ in range(_MAX_PIECES):
-        labels = cv2.connectedComponents(mask)[1]
-        main = labels == labels[y, x]
-        rest = (mask > 0) & ~main
-        if not rest.any():
-            return mask, 0.0
-        away, nearest = cv2.distanceTransformWithLabels(
-            (~main).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-        )
-        gap = np.where(rest, away, np.inf)
-        b = np.unravel_index(int(gap.argmin()), gap.shape)
-        if gap[b] > max(2 * width, 0.09 * _FIGURE):
-            ink = int((mask > 0).sum() - head.region.sum())
-            return main.astype(np.uint8), float(rest.sum()) / max(ink, 1)
-        a = np.argwhere(main & (nearest == nearest[b]))[0]
-        cv2.line(
-            mask, (int(a[1]), int(a[0])), (int(b[1]), int(b[0])), 1, max(1, round(0.8 * width))
-        )
-    return mask, 0.0
-
-
-def _bridged(thin: np.ndarray, reach: float, to_lines: bool = False) -> np.ndarray:
-    """One-pixel lines with gaps closed between ends that point at each other.
-
-    Args:
-        thin: (h, w) bool.
-        reach: Widest gap in pixels.
-        to_lines: Lead every end to the nearest line ahead of it, be that an end or not.
-    """
-    drawn = thin.astype(np.uint8)
-    ends = np.argwhere(thin & (_neighbours(thin) == 1))[:, ::-1]
-    ways = []
-    for x, y in ends:
-        ys, xs = np.nonzero(thin[y - 12 : y + 13, x - 12 : x + 13])
-        way = 12 - np.array([xs.mean(), ys.mean()])
-        ways.append(way / max(float(np.hypot(*way)), 1e-6))
-    if to_lines:
-        points = np.argwhere(thin)[:, ::-1]
-        for end, way in zip(ends, ways, strict=True):
-            steps = points - end
-            gaps = np.hypot(*steps.T)
-            ahead = (gaps > 1) & (gaps <= reach) & (steps @ way > 0.6 * gaps)
-            if ahead.any():
-                target = points[ahead][gaps[ahead].argmin()]
-                cv2.line(drawn, end.tolist(), target.tolist(), 1, 1)
-        return drawn > 0
-    for i, j in combinations(range(len(ends)), 2):
-        step = ends[j] - ends[i]
-        gap = float(np.hypot(*step))
-        if gap <= reach and min(ways[i] @ step, -(ways[j] @ step)) > 0.8 * gap:
-            cv2.line(drawn, ends[i].tolist(), ends[j].tolist(), 1, 1)
-    return drawn > 0
-
-
-def _neighbours(thin: np.ndarray) -> np.ndarray:
-    """(h, w) how many of the eight pixels around each are set."""
-    ring = np.ones((3, 3), np.uint8)
-    ring[1, 1] = 0
-    return cv2.filter2D(thin.astype(np.uint8), -1, ring, borderType=cv2.BORDER_CONSTANT)
-
-
-def _traced(thin: np.ndarray, head: _Head, width: float) -> _Lines:
-    """One-pixel lines as a graph."""
-    forks = thin & (_neighbours(thin) >= 3)
-    knots = (forks | head.region).astype(np.uint8)
-    x, y = np.round(head.centre).astype(int)
-    count, labels, _, centres = cv2.connectedComponentsWithStats(knots)
-    lines = _Lines({}, {}, {}, int(labels[y, x]), width)
-    for knot in range(1, count):
-        lines.at[knot] = centres[knot] if knot != lines.head else head.centre
-    pieces, parts = cv2.connectedComponents((thin & (knots == 0)).astype(np.uint8))
-    order = np.argsort(parts, axis=None, kind="stable")
-    starts = np.searchsorted(parts.ravel()[order], np.arange(pieces + 1))
-    for part in range(1, pieces):
-        flat = order[starts[part] : starts[part + 1]]
-        pixels = _walked(np.stack(np.unravel_index(flat, thin.shape), axis=1))
-        nodes = []
-        for row, column in (pixels[0], pixels[-1]):
-            near = np.unique(labels[row - 1 : row + 2, column - 1 : column + 2])
-            nodes.append([int(knot) for knot in near if knot])
-        first = nodes[0][0] if nodes[0] else None
-        others = [knot for knot in nodes[1] if knot != first or len(pixels) > 2]
-        last = next((knot for knot in others if knot != first), others[0] if others else None)
-        if first is None and last is None:
-            continue
-        points = _smooth(pixels[:, ::-1].astype(float))
-        pair = []
-        for knot, tip in ((first, points[0]), (last, points[-1])):
-            if knot is None:
-                knot = max(lines.at) + 1
-                lines.at[knot] = tip
-                lines.free.add(knot)
-            pair.append(knot)
-        lines.ends[part], lines.paths[part] = (pair[0], pair[1]), points
-    lines.at = {n: p for n, p in lines.at.items() if n == lines.head or lines.degree(n)}
-    return lines
-
-
-def _walked(pixels: np.ndarray) -> np.ndarray:
-    """(N, 2) the pixels of a line without forks in the order from one end to the other."""
-    left = {(int(row), int(column)) for row, column in pixels}
-    steps = ((0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))
-
-    def next_to(place: tuple[int, int]) -> Iterator[tuple[int, int]]:
-        return (
-            (place[0] + r, place[1] + c) for r, c in steps if (place[0] + r, place[1] + c) in left
-        )
-
-    here: tuple[int, int] | None = min(left, key=lambda place: (len(list(next_to(place))), place))
-    way = []
-    while here is not None:
-        way.append(here)
-        left.discard(here)
-        here = next(next_to(here), None)
-    return np.array(way)
 
 
 # -- person ----------------------------------------------------------------------------------
@@ -588,7 +133,7 @@ class _Limb:
 class _Person:
     """One reading of the lines."""
 
-    head: _Head
+    head: Head
     trunk: _Limb
     arms: tuple[_Limb, ...]
     legs: tuple[_Limb, ...]
@@ -597,20 +142,46 @@ class _Person:
     cost: float
     left_over: float
 
+    @property
+    def limbs(self) -> tuple[_Limb, ...]:
+        """Those that were found, at most four."""
+        return self.arms + self.legs
 
-def _read_figure(figure: _Figure) -> tuple[_Person, _Lines] | None:
-    best: tuple[_Person, _Lines] | None = None
-    for head in _heads(figure):
-        traced = _lines(figure, head)
-        if traced is None:
+
+def _read_figure(figure: Figure) -> tuple[_Person, Lines]:
+    """The likeliest person in a figure.
+
+    Raises:
+        ScribbleError: If even that is none.
+    """
+    best: tuple[_Person, Lines] | None = None
+    refused = _NO_TRUNK if is_round(figure.mask) else _NO_HEAD
+    for head in reversed(find_heads(figure)):  # what is said of the likeliest counts
+        lines, lost = find_lines(figure, head)
+        refused = _lacking(lines)
+        if refused:
             continue
-        lines, lost = traced
         person = _Reader(lines, head, lost).best()
-        if person is not None and (best is None or person.cost < best[0].cost):
+        if person is None:
+            refused = _NO_LIMBS
+        elif best is None or person.cost <= best[0].cost:
             best = person, lines
-    if best is None or best[0].cost > _MAX_COST or best[0].left_over > _MAX_LEFT_OVER:
-        return None
+    if best is None:
+        raise ScribbleError(refused)
+    if best[0].left_over > _MAX_LEFT_OVER:
+        raise ScribbleError(_BESIDES)
+    if best[0].cost > _MAX_COST:
+        raise ScribbleError(_NO_LIMBS if len(best[0].limbs) < 3 else _UNLIKELY)
     return best
+
+
+def _lacking(lines: Lines) -> str:
+    """What lines need for a person, in words; empty if a person may be in them."""
+    if not lines.edges_at(lines.head):
+        return _NO_TRUNK
+    if len(lines.ends) > _MAX_LINES:
+        return _TANGLED
+    return "" if len(lines.ends) > 2 else _NO_LIMBS
 
 
 def _ratio_cost(ratio: float, usual: float, spread: float) -> float:
@@ -620,7 +191,7 @@ def _ratio_cost(ratio: float, usual: float, spread: float) -> float:
 class _Reader:
     """Weighs all readings of a graph of lines as a person with a given head."""
 
-    def __init__(self, lines: _Lines, head: _Head, lost: float) -> None:
+    def __init__(self, lines: Lines, head: Head, lost: float) -> None:
         self.lines, self.head, self.lost = lines, head, lost
         self.length = {edge: lines.length(edge) for edge in lines.ends}
         self.total = sum(self.length.values())
@@ -629,10 +200,36 @@ class _Reader:
             (edge, node): self._way(edge, node) for edge in lines.ends for node in lines.ends[edge]
         }
 
+        self.tips = self._tips()
+        # Lines with a free end want to be part of a limb.
+        self.loose = {
+            edge: min(1.0, self.length[edge] / (0.08 * FIGURE_PX))
+            for edge, ends in lines.ends.items()
+            if lines.free & set(ends) and lines.head not in ends
+        }
+
+    def _tips(self) -> dict[tuple[int, int], list[tuple[int, int]]]:
+        """Elbows and knees so sharp that both halves of the limb run into one short line's end.
+
+        For an edge and its node: the short line there, and the edge that comes back from it.
+        """
+        tips: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        for node, edges in self.at.items():
+            for tip in edges:
+                if node == self.lines.head or self.lines.other(tip, node) not in self.lines.free:
+                    continue
+                if self.length[tip] > 0.1 * FIGURE_PX:
+                    continue
+                into = [edge for edge in edges if edge != tip and self._turn(edge, node, tip) < 50]
+                for one, two in permutations(into, 2):
+                    if self._turn(one, node, two) > 90:
+                        tips.setdefault((one, node), []).append((tip, two))
+        return tips
+
     def _way(self, edge: int, node: int) -> np.ndarray:
         """Unit vector in which an edge leaves a node."""
         points = self.lines.path(edge, node)
-        far = np.hypot(*(points - points[0]).T) >= max(1.6 * self.lines.width, 0.04 * _FIGURE)
+        far = np.hypot(*(points - points[0]).T) >= max(1.6 * self.lines.width, 0.04 * FIGURE_PX)
         step = points[int(far.argmax()) if far.any() else -1] - points[0]
         return step / max(float(np.hypot(*step)), 1e-6)
 
@@ -663,6 +260,12 @@ class _Reader:
                 continue
             # Behind a head a line can only go straight on.
             sharpest = most if here != self.lines.head else min(most, 45)
+            for tip, onward in self.tips.get((edges[-1], here), ()):
+                if onward not in edges and way + self.length[onward] <= length:
+                    onto = self.lines.other(onward, here)
+                    nodes_on = (*nodes, self.lines.other(tip, here), here, onto)
+                    longer = way + 2 * self.length[tip] + self.length[onward]
+                    stack.append(((*edges, tip, tip, onward), nodes_on, longer, cost + 0.3))
             for onward in self.at[here]:
                 turn = self._turn(edges[-1], here, onward)
                 longer = way + self.length[onward]
@@ -676,7 +279,7 @@ class _Reader:
     def best(self) -> _Person | None:
         found: list[_Person] = []
         for first in self.at[self.lines.head]:
-            for trunk in self._walks(self.lines.head, first, 65, 45, 0.8 * _FIGURE):
+            for trunk in self._walks(self.lines.head, first, 65, 45, 0.8 * FIGURE_PX):
                 end = trunk.nodes[-1]
                 if len(self.at[end]) >= 3 and end != self.lines.head:
                     person = self._with_limbs(trunk)
@@ -696,11 +299,11 @@ class _Reader:
         hip = trunk.nodes[-1]
         places = np.cumsum([0.0, *(self.length[edge] for edge in trunk.edges)])
         whole = float(places[-1])
-        if whole < 0.08 * _FIGURE:
+        if whole < 0.08 * FIGURE_PX:
             return None
         arms: list[_Limb] = []
         for node, place in zip(trunk.nodes[:-1], places[:-1], strict=True):
-            if place <= 0.7 * whole:
+            if place <= 0.8 * whole:
                 arms += self._limbs(node, trunk, float(place), (whole - place) or 1.0, 1.15)
         legs = self._limbs(hip, trunk, whole, whole, 1.4)
         arm_pairs = self._arm_pairs(sorted(arms, key=lambda a: a.cost)[:_BEST], whole)
@@ -717,7 +320,8 @@ class _Reader:
                 twice = sum(self.length[edge] * (n - 1) for edge, n in uses.items())
                 left_over = 1 - covered / self.total * (1 - self.lost)
                 cost = self.head.cost + trunk.cost + arm_cost + leg_cost
-                cost += 16 * left_over + 14 * twice / self.total
+                cost += 16 * left_over + 10 * twice / self.total
+                cost += 1.5 * sum(weight for edge, weight in self.loose.items() if edge not in uses)
                 legs_length = float(np.mean([leg.length for leg in leg_pair]))
                 cost += _ratio_cost(legs_length / max(body, 1.0), 1.4, 0.55)
                 cost += _ratio_cost(body / self.head.radius, 4.0, 0.7)
@@ -733,14 +337,22 @@ class _Reader:
         for first in self.at[node]:
             if first in trunk.edges:
                 continue
-            for limb in self._walks(node, first, 110, 60, 1.1 * _FIGURE):
-                if limb.length < 0.06 * _FIGURE:
+            hidden = self._hidden(first, trunk) if node == self.lines.head else 0.0
+            for limb in self._walks(node, first, 110, 60, 1.1 * FIGURE_PX):
+                length = limb.length + hidden
+                if length < 0.06 * FIGURE_PX:
                     continue
                 cost = limb.cost + self._end_cost(limb, trunk)
-                cost += 0.5 * _ratio_cost(limb.length / body, usual, 0.6)
+                cost += 0.5 * _ratio_cost(length / body, usual, 0.6)
                 cost += 1.0 if node == self.lines.head else 0.0
-                limbs.append(_Limb(limb.edges, limb.nodes, limb.length, cost, place))
+                limbs.append(_Limb(limb.edges, limb.nodes, length, cost, place))
         return limbs
+
+    def _hidden(self, first: int, trunk: _Limb) -> float:
+        """Length of a raised arm's part that runs into the head's outline, in pixels."""
+        seen = self.lines.path(first, self.lines.head)[0]
+        neck = self.lines.path(trunk.edges[0], self.lines.head)[0]
+        return float(np.hypot(*(seen - neck)))
 
     def _arm_pairs(
         self, arms: list[_Limb], whole: float
@@ -752,10 +364,14 @@ class _Reader:
                 continue
             shoulders = (one.place + two.place) / 2
             apart = abs(one.place - two.place)
-            if apart > _APART * whole:  # the lower arm runs along the trunk at first
+            lengths = [one.length, two.length]
+            if self.lines.head in (one.nodes[0], two.nodes[0]):
+                shoulders = max(one.place, two.place)
+            elif apart > _APART * whole:  # the lower arm runs along the trunk at first
                 shoulders = min(one.place, two.place)
+                lengths[one.place < two.place] += apart
             body = whole - shoulders
-            cost = one.cost + two.cost + self._uneven(one, two)
+            cost = one.cost + two.cost + self._uneven(*lengths)
             cost += min((apart / (0.25 * body)) ** 2, 3.0)
             cost += self._neck_cost(shoulders, body)
             pairs.append((cost, shoulders, (one, two)))
@@ -772,12 +388,14 @@ class _Reader:
         costs = {leg: leg.cost + max(0.0, (back[leg] - 95) / 25) ** 2 for leg in legs}
         for one, two in combinations(legs, 2):
             if one.edges[0] != two.edges[0]:
-                pairs.append((costs[one] + costs[two] + self._uneven(one, two), (one, two)))
+                pairs.append(
+                    (costs[one] + costs[two] + self._uneven(one.length, two.length), (one, two))
+                )
         pairs += [(costs[one] + 5.0, (one,)) for one in legs]
         return sorted(pairs, key=lambda pair: pair[0])[:_BEST]
 
-    def _uneven(self, one: _Limb, two: _Limb) -> float:
-        return 0.7 * _ratio_cost(one.length / two.length, 1.0, 0.5)
+    def _uneven(self, one: float, two: float) -> float:
+        return 0.7 * _ratio_cost(one / two, 1.0, 0.5)
 
     def _neck_cost(self, neck: float, body: float) -> float:
         return max(0.0, neck / max(body, 1.0) - 0.25) ** 2 * 14
@@ -814,12 +432,13 @@ def _corners(points: np.ndarray, tolerance: float) -> list[int]:
     cost[0] = 0.0
     before = np.zeros(count, int)
     for j in range(1, count):
-        for i in range(j):
-            chord = points[j] - points[i]
-            normal = np.array([-chord[1], chord[0]]) / max(float(np.hypot(*chord)), 1e-6)
-            total = cost[i] + float((((points[i:j] - points[i]) @ normal) ** 2).sum()) + price
-            if total < cost[j]:
-                cost[j], before[j] = total, i
+        chords = points[j] - points[:j]
+        normals = np.stack([-chords[:, 1], chords[:, 0]], axis=1)
+        normals /= np.maximum(np.hypot(*chords.T), 1e-6)[:, None]
+        aside = np.einsum("ikc,ic->ik", points[None, :j] - points[:j, None], normals)
+        totals = cost[:j] + (np.triu(aside) ** 2).sum(axis=1) + price
+        before[j] = totals.argmin()
+        cost[j] = totals[before[j]]
     corners = [count - 1]
     while corners[-1]:
         corners.append(int(before[corners[-1]]))
@@ -842,7 +461,7 @@ def _joints(path: np.ndarray, root: np.ndarray, shares: tuple[float, float], foo
         shares: Usual lengths of the limb's two halves.
         foot: Whether a short last stretch beyond a corner is a foot.
     """
-    length = _length(path)
+    length = path_length(path)
     points = _along(path, np.linspace(0, length, 28))
     corners = _corners(points, 0.022 * length)
     last, shown = len(points) - 1, None
@@ -871,7 +490,7 @@ def _joints(path: np.ndarray, root: np.ndarray, shares: tuple[float, float], foo
 
 
 def _scribbled(
-    figure: _Figure, person: _Person, lines: _Lines, size: Sequence[int], people: int
+    figure: Figure, person: _Person, lines: Lines, size: Sequence[int], people: int
 ) -> Scribbled:
     """The pose of a reading, in the picture's own pixels."""
 
@@ -882,6 +501,8 @@ def _scribbled(
         away = limb.place - person.shoulders
         if limb in person.arms and away > _APART * person.trunk.length:
             pieces.insert(0, _along(trunk, person.shoulders + np.linspace(0, away, 9)))
+        elif limb in person.arms and limb.nodes[0] == lines.head:
+            pieces.insert(0, _along(trunk, np.array([person.shoulders])))
         return np.concatenate(pieces)
 
     trunk = np.concatenate(
@@ -915,7 +536,7 @@ def _scribbled(
         # Which side a limb is on: where most of it lies, the part near the trunk above all.
         offsets = []
         for path in paths:
-            middle_part = _along(path, np.linspace(0.1, 0.75, 8) * _length(path))
+            middle_part = _along(path, np.linspace(0.1, 0.75, 8) * path_length(path))
             offsets.append(float(((middle_part - centre) @ left).mean()))
         order = np.argsort(offsets)
         sides = ["right", "left"] if len(paths) == 2 else ["left" if offsets[0] > 0 else "right"]
@@ -951,7 +572,7 @@ def _scribbled(
 
 
 def _face(
-    head: _Head, neck: np.ndarray, down: np.ndarray, scale: float
+    head: Head, neck: np.ndarray, down: np.ndarray, scale: float
 ) -> dict[str, tuple[np.ndarray, float]]:
     """The middle of the head as the nose, eyes and ears about it as the head leans."""
     up = head.centre - neck
