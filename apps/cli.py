@@ -14,15 +14,21 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import tyro
+from tyro.conf import subcommand
 
 from apps.commands import Command, Verb
 from apps.errors import sentence
+from apps.video_command import Video
 
 if TYPE_CHECKING:
     from typing import Any
+
+    AnyVerb = Command
+else:
+    AnyVerb = Verb | Annotated[Video, subcommand("video")]
 
 DEBUG = "VUNET_DEBUG"
 """Environment variable: where set and not empty, failures show their traceback."""
@@ -95,7 +101,7 @@ def _parse(arguments: Sequence[str]) -> Command:
     parse = cast("Any", tyro.cli)
     try:
         with contextlib.redirect_stderr(complaint):
-            return parse(Verb, prog="vunet", description=_DESCRIPTION, args=list(arguments))
+            return parse(AnyVerb, prog="vunet", description=_DESCRIPTION, args=list(arguments))
     except SystemExit as stop:
         if not stop.code:
             raise

@@ -84,6 +84,67 @@ def read_poses(path: str | Path, size: tuple[int, int] | None = None) -> list[Po
         PoseFileError: If the file cannot be read or is not such a file.
     """
     path = Path(path)
+    content = _content(path)
+    if path.suffix.lower() == ".csv":
+        return _read_csv(_decode(content, str(path)), str(path))
+    return parse_poses(content, str(path), size)
+
+
+def read_frames(path: str | Path) -> list[list[Pose]]:
+    """Read a pose file that holds a moving person, frame by frame.
+
+    A frame is an entry of a list, of "frames" and the like; in a COCO file a picture; in this
+    program's own format and in a CSV each pose is one.
+
+    Args:
+        path: As for `read_poses`.
+
+    Returns:
+        The people of each frame; none where nobody was found in it.
+
+    Raises:
+        PoseFileError: As `read_poses`.
+    """
+    path = Path(path)
+    content, name = _content(path), str(path)
+    if path.suffix.lower() == ".csv":
+        return [[pose] for pose in _read_csv(_decode(content, name), name)]
+    node = _load(content, name)
+    if isinstance(node, dict) and node.get("format") == _NATIVE:
+        return [[pose] for pose in parse_poses(node, name)]
+    size = _size(node, name) if isinstance(node, dict) else None
+    return [parse_poses(frame, name, size) if frame else [] for frame in _frames(node, name)]
+
+
+def _frames(node: Any, name: str) -> list[Any]:  # noqa: ANN401
+    """What stands for the frames in a JSON value; the value alone if it is one frame's."""
+    if isinstance(node, dict) and "annotations" in node:
+        groups: dict[str, list[Any]] = {}
+        for image in _list_of(node.get("images"), "images", name):
+            if isinstance(image, dict):
+                groups[str(image.get("id"))] = []
+        for annotation in _list_of(node["annotations"], "annotations", name):
+            if isinstance(annotation, dict):
+                groups.setdefault(str(annotation.get("image_id")), []).append(annotation)
+        return [{**node, "annotations": group} for group in groups.values()]
+    if isinstance(node, dict) and "people" not in node:
+        lists = (node.get(key) for key in _NESTING_KEYS)
+        node = next((found for found in lists if isinstance(found, list)), node)
+    first = next(filter(None, node), None) if isinstance(node, list) else None
+    if not isinstance(node, list) or not isinstance(first, (dict, list)) or _is_point(first):
+        return [node]
+    if isinstance(first, dict) and "image_id" in first:  # COCO's results
+        items = [item for item in node if isinstance(item, dict)]
+        return [list(group) for _, group in groupby(items, key=lambda item: item.get("image_id"))]
+    return node
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a pose file.
+
+    Raises:
+        PoseFileError: If it cannot be read.
+    """
     name = str(path)
     try:
         if path.is_dir():
@@ -97,14 +158,11 @@ def read_poses(path: str | Path, size: tuple[int, int] | None = None) -> list[Po
                 f"{name}: the file is larger than {MAX_FILE_BYTES // 1_000_000} MB; "
                 "split it into smaller ones"
             )
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise PoseFileError(
             f"{name}: the file cannot be read ({error.strerror}); check its name and permissions"
         ) from error
-    if path.suffix.lower() == ".csv":
-        return _read_csv(_decode(content, name), name)
-    return parse_poses(content, name, size)
 
 
 def parse_poses(

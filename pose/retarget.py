@@ -6,7 +6,8 @@ three largest of eight hints are seldom all foreshortened.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -164,7 +165,12 @@ def _proportions(pose: Pose) -> dict[str, tuple[float, float]]:
 
 def _ratios(pose: Pose, subject: Pose) -> dict[str, float]:
     """For trunk, limbs and head: how much longer the subject's are."""
-    own, wanted = _proportions(pose), _proportions(subject)
+    return _ratios_of(_proportions(pose), _proportions(subject))
+
+
+def _ratios_of(
+    own: dict[str, tuple[float, float]], wanted: dict[str, tuple[float, float]]
+) -> dict[str, float]:
     ratios = {}
     for part, (length, trust) in own.items():
         ratio = float(np.clip(wanted[part][0] / length, *_RATIO_BOUNDS))
@@ -227,7 +233,62 @@ def retarget(pose: Pose, subject: Pose) -> Pose:
     Raises:
         ValueError: If either pose is too incomplete to tell the size of the body.
     """
-    scale, ratios = body_scale(pose), _ratios(pose, subject)
+    scale = body_scale(pose)
+    redrawn, anchor = _redrawn(pose, _ratios(pose, subject))
+    keypoints = anchor + (redrawn.keypoints - anchor) * (scale / body_scale(redrawn))
+    return replace(redrawn, keypoints=keypoints)
+
+
+def retarget_sequence(poses: Sequence[Pose], subject: Pose) -> list[Pose]:
+    """Redraw the poses of a sequence with the proportions of somebody else's body.
+
+    Unlike with `retarget`, one set of proportions holds for all frames, so that limbs do not
+    pulse. A limb pointing towards the camera is stretched as when seen from the side. Both parts
+    of a leg are stretched alike and the ways of the body with them, so that a standing foot stays
+    where it stands while the body moves above it.
+
+    Args:
+        poses: Poses of one person, of any one skeleton.
+        subject: As for `retarget`.
+
+    Returns:
+        As many poses: of the same `body_scale` in the middle of the frames, the anchor (see
+        `retarget`) of the first where it was.
+
+    Raises:
+        ValueError: If a pose is too incomplete to tell the size of the body.
+    """
+    if not poses:
+        return []
+    each = [_proportions(pose) for pose in poses]
+    own = {part: _agreed([seen[part] for seen in each]) for part in each[0]}
+    ratios = _ratios_of(own, _proportions(subject))
+    legs = (ratios["thigh"] * ratios["shin"]) ** 0.5
+    ratios |= {"thigh": legs, "shin": legs}
+    redrawn = [_redrawn(pose, ratios) for pose in poses]
+    factor = float(
+        np.median([body_scale(p) for p in poses]) / np.median([body_scale(p) for p, _ in redrawn])
+    )
+    first = redrawn[0][1]
+    return [
+        replace(
+            pose,
+            keypoints=first + factor * (legs * (anchor - first) + pose.keypoints - anchor),
+        )
+        for pose, anchor in redrawn
+    ]
+
+
+def _agreed(seen: list[tuple[float, float]]) -> tuple[float, float]:
+    """Length and trust of a part over the frames, from those of each."""
+    lengths, trust = np.array(seen).T
+    if trust.sum() <= 0:
+        return float(lengths[0]), 0.0
+    return float(np.average(lengths, weights=trust)), float(trust.max())
+
+
+def _redrawn(pose: Pose, ratios: dict[str, float]) -> tuple[Pose, np.ndarray]:
+    """The pose with its limbs stretched, and its anchor (2,), which stays in place."""
     find = _finder(pose, 0.0)
     old = {name: pose.keypoints[i] for name, i in pose.skeleton.index.items() if pose.present[i]}
     for name, joint, own in (
@@ -258,8 +319,6 @@ def retarget(pose: Pose, subject: Pose) -> Pose:
     for name, i in pose.skeleton.index.items():
         if name in old:
             keypoints[i] = place(name)
-    redrawn = Pose(pose.skeleton, keypoints, pose.confidence, pose.size)
     roots = [name for name in ("middle_of_hips", "middle_of_shoulders") if name in old]
     anchor = place(roots[0] if roots else next(iter(old)))
-    keypoints = anchor + (keypoints - anchor) * (scale / body_scale(redrawn))
-    return Pose(pose.skeleton, keypoints, pose.confidence, pose.size)
+    return replace(pose, keypoints=keypoints), anchor

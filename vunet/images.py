@@ -16,7 +16,7 @@ import stat
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -332,13 +332,24 @@ def is_file(path: str | os.PathLike[str]) -> bool:
         return False
 
 
-def check_output(path: str | os.PathLike[str]) -> None:
-    """Refuse a picture's output path that cannot work, before any work is done for it.
+def check_output(path: str | os.PathLike[str], endings: Sequence[str] = (".png", ".jpg")) -> None:
+    """Refuse an output path that cannot work, before any work is done for it.
+
+    Args:
+        path: Where to write.
+        endings: Those that are written; of pictures, .jpeg counts as .jpg.
 
     Raises:
         OutputError: If the ending is none that is written, or the path is a folder or a device.
     """
-    _picture_format(path)
+    ending = Path(path).suffix.lower()
+    if (".jpg" if ending == ".jpeg" else ending) not in endings:
+        use = f"use {' or '.join(endings)}"
+        raise OutputError(
+            f"{shown(path)} ends in {ending}, which is not written; {use}"
+            if ending
+            else f"{shown(path)} has no ending that names a format; {use}"
+        )
     _resolved(path)
 
 
@@ -364,7 +375,8 @@ def write_png(
             the disk is full; also if a mask is to go into a JPEG.
         ValueError: If `image` or `mask` has another shape or type.
     """
-    kind = _picture_format(path)
+    check_output(path)
+    kind = _WRITABLE[Path(path).suffix.lower()]
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ValueError(f"image must be (H, W, 3) uint8, got {image.shape} {image.dtype}")
     if mask is not None:
@@ -404,6 +416,25 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
     Raises:
         OutputError: If the path is a folder or a device, may not be written, or the disk is full.
     """
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A file to write that takes the place of `path` at the end, and vanishes on any failure.
+
+    For what writes its file itself; see `write_atomic`.
+
+    Args:
+        path: Where to; an existing file is replaced.
+
+    Yields:
+        Path of an empty file in the same folder.
+
+    Raises:
+        OutputError: As `write_atomic`, also for an OSError inside the block.
+    """
     target = _resolved(path)
     folder = target.parent
     created: list[Path] = []
@@ -411,9 +442,9 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
     done = False
     try:
         _make_folders(folder, created)
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
+        temporary.touch(exist_ok=False)
+        yield temporary
+        with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(target)
         done = True
@@ -440,17 +471,6 @@ def _make_folders(folder: Path, created: list[Path]) -> None:
         except FileExistsError:  # another process was faster
             continue
         created.append(each)
-
-
-def _picture_format(path: str | os.PathLike[str]) -> str:
-    ending = Path(path).suffix.lower()
-    if ending not in _WRITABLE:
-        raise OutputError(
-            f"{shown(path)} ends in {ending}, which is not written; use .png or .jpg"
-            if ending
-            else f"{shown(path)} has no ending that names a format; use .png or .jpg"
-        )
-    return _WRITABLE[ending]
 
 
 def _resolved(path: str | os.PathLike[str]) -> Path:

@@ -6,6 +6,7 @@ A pose is a photo, a pose file, a ControlNet-coloured stick picture, the name of
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from pose import Pose
 from pose.complete import INFERRED_CONFIDENCE, complete
 from pose.formats import PoseFileError, read_poses
 from pose.presets import preset
-from pose.retarget import body_scale, retarget
+from pose.retarget import body_scale, retarget, retarget_sequence
 from pose.scribble import read_scribble
 from pose.stick import read_controlnet
 from pose.types import choose_person
@@ -34,6 +35,8 @@ POSE_FILE_SUFFIXES = frozenset({".json", ".csv"})
 SMALLEST_SHRINK = 0.55
 """A figure is made smaller down to this share so that it fits the picture, then it is cut off."""
 _SURE = 0.5
+_ON_GROUND = 75
+"""Percentile of the lowest points of a sequence's frames that counts as the ground."""
 _FEET = ("ankle", "heel", "foot_index")
 
 
@@ -221,6 +224,78 @@ def place_on_photo(
     if beyond:
         warnings.append(f"Parts of the pose lie outside the picture: {', '.join(beyond)}.")
     return result, tuple(warnings)
+
+
+def place_sequence(
+    poses: Sequence[Pose], subject: Pose, *, keep_limbs: bool, canvas: tuple[int, int]
+) -> tuple[list[Pose], tuple[str, ...]]:
+    """Where the person of a photo goes through a sequence of poses, in the photo's own frame.
+
+    All frames are moved and scaled alike, so that the figure keeps its size, and jumps and ways
+    across the picture remain. Where the photo shows feet, the first frame stands where the person
+    stood, unless a later one would then leave the picture; otherwise the shoulders stay in the
+    middle where they are.
+
+    Args:
+        poses: Complete BODY27 poses, one per frame.
+        subject: As for `place_on_photo`.
+        keep_limbs: Give the poses the subject's limb lengths.
+        canvas: (height, width) of the photo.
+
+    Returns:
+        As many poses of the canvas' size, and what is to be told.
+    """
+    if keep_limbs:
+        poses = retarget_sequence(poses, subject)
+    scale = body_scale(subject) / float(np.median([body_scale(pose) for pose in poses]))
+    ankles = [subject.skeleton.index[f"{side}_ankle"] for side in ("left", "right")]
+    seen = float(np.median([pose.confidence[ankles].max() for pose in poses]))
+    feet = _visible_ground(subject, canvas) if seen > 2 * INFERRED_CONFIDENCE else None
+    height, width = canvas
+    hips = (subject.point("left_hip") + subject.point("right_hip")) / 2
+    neck = (subject.point("left_shoulder") + subject.point("right_shoulder")) / 2
+    if feet is not None:
+        first = (poses[0].point("left_hip") + poses[0].point("right_hip")) / 2
+        ground = float(np.percentile([_ground(pose) for pose in poses], _ON_GROUND))
+        start, end = np.array([first[0], ground]), np.array([hips[0], feet])
+    else:
+        necks = [(pose.point("left_shoulder") + pose.point("right_shoulder")) / 2 for pose in poses]
+        start, end = np.median(necks, axis=0), neck
+    warnings = []
+
+    def bounds(s: float) -> tuple[float, float, float]:
+        """Left and right end and the top of all figures, relative to `end`."""
+        x0, y0, x1, _ = np.transpose([_outline(pose) for pose in poses])
+        return s * (x0.min() - start[0]), s * (x1.max() - start[0]), s * (y0.min() - start[1])
+
+    if feet is not None:
+        left, right, top = bounds(scale)
+        shrink = min(1.0, width / (right - left))
+        if _outline(subject)[1] >= -0.02 * height:
+            shrink = min(shrink, feet / max(-top, 1.0))
+        if shrink < 0.995:
+            shrink = max(shrink, SMALLEST_SHRINK)
+            scale *= shrink
+            warnings.append(
+                f"The figure was made {100 * (1 - shrink):.0f} % smaller so that all frames fit "
+                "the picture."
+            )
+        left, right, _ = bounds(scale)
+        if right - left <= width:
+            end[0] = np.clip(end[0], -left, width - right)
+        else:
+            end[0] = (width - left - right) / 2
+    move = np.array([[scale, 0, end[0] - scale * start[0]], [0, scale, end[1] - scale * start[1]]])
+    placed = [pose.transformed(move, canvas) for pose in poses]
+    beyond = [_beyond(pose, canvas) for pose in placed]
+    count = sum(map(bool, beyond))
+    if count:
+        names = dict.fromkeys(name for names in beyond for name in names)
+        warnings.append(
+            f"In {count} of {len(placed)} frames parts of the pose lie outside the picture: "
+            f"{', '.join(names)}."
+        )
+    return placed, tuple(warnings)
 
 
 def _outline(pose: Pose) -> tuple[float, float, float, float]:
