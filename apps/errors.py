@@ -10,7 +10,7 @@ import os
 from vunet.images import shown
 
 _PACKAGES = ("apps", "pose", "vunet")
-_OUTSPOKEN = ("pose.presets",)
+_OUTSPOKEN = ("apps.editor", "pose.presets")
 """Modules whose plain ValueErrors are sentences for the user."""
 _EXTRAS = {
     "accelerate": "train",

@@ -407,7 +407,7 @@ class Engine:
         with self._lock:
             layer = draw(target, canvas)
         behind = self._background(background, base, resolved, canvas)
-        if frame == "appearance" and background == "source":
+        if background == "source":
             layer, behind = _with_unmoved(layer, behind, subject)
         return self._finish(layer, behind, target, warnings, seed, background == "transparent")
 

@@ -38,6 +38,7 @@ LOOKS: dict[str, tuple[int, ...]] = {
     "all": tuple(range(len(geo.PARTS))),
     "head": (0,),
     "top": (1, 2, 3, 4, 5),
+    "arms": (2, 3, 4, 5),
     "hands": (6, 7),
     "bottom": (8, 9, 10, 11, 14),
     "shoes": (12, 13),

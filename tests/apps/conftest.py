@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from apps.demo import example
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+WIDE, PHONE = (1280, 900), (375, 800)
+PATIENCE_MS = int(os.environ.get("VUNET_PATIENCE_MS", 120_000))
+"""A loaded machine may take long; nothing here asserts a duration."""
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +56,101 @@ def photo() -> Path:
 def other_photo() -> Path:
     """A bundled picture of another person."""
     return example(2)
+
+
+# -- the page in a browser -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def address(tiny_weights: Path) -> Iterator[str]:
+    """The page, served with a network of random weights."""
+    from apps.page import launch
+    from vunet.engine import Engine
+
+    weights = os.environ.get("VUNET_PAGE_WEIGHTS") or tiny_weights  # real ones, to look at it
+    page = launch(Engine.load(weights, device="cpu"), None, block=False)
+    assert page.local_url is not None
+    yield page.local_url
+    page.close(verbose=False)
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Any]:
+    """A running Chromium."""
+    api = pytest.importorskip("playwright.sync_api", reason="needs playwright, a dev dependency")
+    with api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield running
+        running.close()
+
+
+@dataclass
+class Visit:
+    """An open page and the hosts that it asked for anything."""
+
+    page: Any
+    hosts: set[str] = field(default_factory=set)
+
+    def note(self, url: str) -> None:
+        """Remember the host of a request."""
+        parts = urlparse(url)
+        if parts.scheme not in ("data", "blob", "about"):
+            self.hosts.add(parts.hostname or url)
+
+    def give(self, field_id: str, path: Path) -> None:
+        """Upload a file."""
+        self.page.set_input_files(f"#{field_id} input[type=file]", str(path))
+
+    def give_photo(self, path: Path) -> None:
+        """Upload the photo of the person and see it."""
+        self.give("photo", path)
+        self.page.wait_for_selector("#photo img")
+
+    def open(self, tab: str) -> None:
+        """Choose a tab."""
+        self.page.get_by_role("tab", name=tab).click()
+
+    def shown(self, field_id: str) -> np.ndarray:
+        """The picture (H, W, 3) uint8 that a field shows."""
+        source = self.page.locator(f"#{field_id} img").first.get_attribute("src")
+        body = self.page.request.get(source).body()
+        return np.asarray(Image.open(io.BytesIO(body)).convert("RGB"))
+
+    def source(self, field_id: str) -> str:
+        """Where the picture of a field comes from."""
+        return self.page.locator(f"#{field_id} img").first.get_attribute("src")
+
+    def await_another(self, field_id: str, source: str) -> None:
+        """Wait until a field shows another picture."""
+        self.page.wait_for_function(
+            "([id, before]) => { const i = document.querySelector(`#${id} img`);"
+            " return i && i.getAttribute('src') !== before; }",
+            arg=[field_id, source],
+        )
+
+    def overflow(self) -> int:
+        """By how many pixels the page is wider than the screen."""
+        return self.page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+
+    def keep(self, folder: Path, name: str) -> None:
+        """Leave a screenshot behind for people to look at, where they ask for it."""
+        folder = Path(os.environ.get("VUNET_SCREENSHOTS") or folder)
+        width = self.page.viewport_size["width"]
+        self.page.screenshot(path=str(folder / f"{name}-{width}.png"), full_page=True)
+
+
+@pytest.fixture
+def visit(request: pytest.FixtureRequest, browser: Any, address: str) -> Iterator[Visit]:
+    """A fresh visit of the page; parametrised indirectly by the size of the screen."""
+    width, height = getattr(request, "param", WIDE)
+    context = browser.new_context(viewport={"width": width, "height": height})
+    context.set_default_timeout(PATIENCE_MS)
+    visit = Visit(context.new_page())
+    visit.page.on("request", lambda asked: visit.note(asked.url))
+    visit.page.on("websocket", lambda socket: visit.note(socket.url))
+    visit.page.goto(address)
+    visit.page.wait_for_selector("#go")
+    yield visit
+    context.close()

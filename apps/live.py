@@ -1,0 +1,31 @@
+"""Pictures that follow the pointer: small, sent within the page, never written to disk."""
+
+from __future__ import annotations
+
+import base64
+import html
+
+import cv2
+import gradio as gr
+import numpy as np
+
+_QUALITY = 88
+
+
+def live_view(
+    name: str, hint: str = "The person appears here and follows what you draw."
+) -> gr.HTML:
+    """A place for such pictures, with a sentence until there is one."""
+    return gr.HTML(live_hint(hint), elem_id=name, elem_classes="live")
+
+
+def live_picture(image: np.ndarray, alt: str) -> str:
+    """A picture (H, W, 3) uint8 RGB as the value of a `live_view`."""
+    _, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    text = base64.b64encode(data.tobytes()).decode("ascii")
+    return f'<img alt="{html.escape(alt)}" src="data:image/jpeg;base64,{text}">'
+
+
+def live_hint(text: str) -> str:
+    """A sentence in the place of a picture."""
+    return f'<p class="live-hint">{html.escape(text)}</p>'

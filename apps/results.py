@@ -1,0 +1,115 @@
+"""A result on the page: the picture, before and after, what was made up, words and files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+
+from apps.studio import QUIET, Made, Panel, notes_of, path_of
+from vunet.engine import Result
+from vunet.images import read_image
+
+RESULT, COMPARE, MADE_UP = "Result", "Before and after", "What was made up"
+
+
+class ResultView:
+    """Where a tab shows its pictures."""
+
+    def __init__(self, name: str, panel: Panel, *, at_first: bool = True) -> None:
+        """Lay it out.
+
+        Args:
+            name: Of the tab; the picture's field is called so.
+            panel: Holds the photo that results are compared with.
+            at_first: Whether it is to be seen before there is a result.
+        """
+        with gr.Column(visible=at_first, elem_classes="result") as self._block:
+            self.picture = gr.Image(
+                label="Result",
+                interactive=False,
+                format="png",
+                height=420,
+                buttons=["download", "fullscreen"],
+                elem_id=name,
+            )
+            self.slider = gr.ImageSlider(
+                label="Before and after",
+                interactive=False,
+                type="filepath",
+                visible=False,
+                max_height=420,
+                buttons=[],
+                elem_id=f"{name}-compare",
+            )
+            self.show = gr.Radio(
+                [RESULT, COMPARE, MADE_UP],
+                value=RESULT,
+                label="Show",
+                info="Made up is what the photo does not show; the rest is copied from it.",
+                elem_id=f"{name}-show",
+                elem_classes="show",
+            )
+            self.notes = gr.Markdown(elem_classes="notes", elem_id=f"{name}-notes")
+            with gr.Row(elem_classes="files"):
+                self.mask = gr.DownloadButton("Download mask", size="sm", interactive=False)
+                self.pose = gr.DownloadButton("Download pose", size="sm", interactive=False)
+        self.made = gr.State(None)
+        self.show.change(
+            self._switched,
+            [self.show, self.made, panel.photo],
+            [self.picture, self.slider],
+            preprocess=False,
+            **QUIET,
+        )
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What `values` fills: for programs picture, notes, mask and pose."""
+        return [self.picture, self.notes, self.mask, self.pose, self.made]
+
+    @staticmethod
+    def values(drawn: Result, made: Made, further: Sequence[str] = ()) -> tuple[Any, ...]:
+        """The values of `outputs`.
+
+        Args:
+            drawn: The result.
+            made: Its files.
+            further: Warnings to be said before the result's own.
+        """
+        notes = notes_of(tuple(dict.fromkeys((*further, *drawn.warnings))))
+        return made.picture, notes, made.mask, made.pose, made
+
+    def follow(self, drawing: Any, panel: Panel) -> None:  # noqa: ANN401 - gradio's dependency
+        """Show each new result as it was chosen to be shown."""
+        drawing.success(
+            self._switched,
+            [self.show, self.made, panel.photo],
+            [self.picture, self.slider],
+            preprocess=False,
+            **QUIET,
+        )
+        drawing.success(
+            lambda: [gr.update(interactive=True)] * 2 + [gr.update(visible=True)],
+            None,
+            [self.mask, self.pose, self._block],
+            **QUIET,
+        )
+
+    @staticmethod
+    def _switched(show: str, made: Made | None, photo: Any) -> tuple[Any, Any]:  # noqa: ANN401
+        """Updates of picture and slider."""
+        if made is None:
+            return gr.skip(), gr.skip()
+        before = path_of(photo)
+        if show == COMPARE and before is not None and _alike(before, made.picture):
+            return gr.update(visible=False), gr.update(value=(before, made.picture), visible=True)
+        picture = made.marked if show == MADE_UP else made.picture
+        return gr.update(value=picture, visible=True), gr.update(visible=False)
+
+
+def _alike(before: str, after: str) -> bool:
+    """Whether two pictures have the same proportions, so that one can lie over the other."""
+    (h, w), (H, W) = (read_image(path).shape[:2] for path in (before, after))
+    return abs(h * W - w * H) < 0.01 * h * W

@@ -1,0 +1,253 @@
+"""The tab *Re-pose*: the pose from a photo, a preset, a file or the editor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from apps.demo import examples
+from apps.editor import pose_of
+from apps.results import ResultView
+from apps.sheets import fit, stick_figure
+from apps.studio import (
+    ENGINE,
+    FRAMES,
+    PLACE,
+    QUIET,
+    SOURCE,
+    Panel,
+    Studio,
+    Upload,
+    background_of,
+    checked,
+    known,
+    path_of,
+    picture_field,
+    preset_named,
+    refusal,
+    told,
+    words_of,
+)
+from pose.presets import PRESETS
+from vunet.images import read_image
+
+PHOTO, PRESET, FILE, EDITOR = "Photo", "Preset", "File", "Editor"
+_EXAMPLE_POSES = ("waving", "walking_right", "sitting")
+
+
+def preset_thumbnails() -> list[tuple[np.ndarray, str]]:
+    """Stick figures of all presets with their names, for a gallery."""
+    return [
+        (stick_figure(pose, (200, 150), margin=0.1), words_of(name))
+        for name, pose in PRESETS.items()
+    ]
+
+
+def repose_tab(studio: Studio, panel: Panel, edited: gr.HTML) -> None:
+    """Lay out the tab; its endpoint for programs is `/repose`.
+
+    Args:
+        studio: Draws.
+        panel: Photo and settings.
+        edited: The pose editor of the next tab.
+    """
+    with gr.Row(equal_height=False):
+        with gr.Column(min_width=240):
+            kind = gr.Radio(
+                [PHOTO, PRESET, FILE, EDITOR],
+                value=PRESET,
+                label="Take the pose from",
+                elem_id="kind",
+            )
+            with gr.Group() as of_preset:
+                gallery = gr.Gallery(
+                    preset_thumbnails(),
+                    show_label=False,
+                    columns=4,
+                    height=330,
+                    object_fit="cover",
+                    allow_preview=False,
+                    interactive=False,
+                    buttons=[],
+                    elem_id="presets",
+                )
+                preset = gr.Dropdown(
+                    [(words_of(name), name) for name in PRESETS],
+                    value=next(iter(PRESETS)),
+                    label="Preset pose",
+                    elem_id="preset",
+                )
+            pose_photo = picture_field(
+                "Photo or stick figure with the pose", "pose-photo", visible=False, height=330
+            )
+            checked(pose_photo)
+            pose_file = gr.File(
+                label="Pose file (OpenPose, COCO, MediaPipe or vunet JSON)",
+                file_types=[".json", ".csv"],
+                visible=False,
+                height=180,
+                elem_id="pose-file",
+            )
+            by_hand = gr.Markdown(
+                "The figure of the tab *Pose editor* as it stands there.", visible=False
+            )
+            with gr.Accordion("More", open=False):
+                also = gr.File(
+                    label="Further photos of the same person, such as the back",
+                    file_count="multiple",
+                    file_types=["image"],
+                    height=140,
+                    elem_id="also",
+                )
+                frame = gr.Radio(list(FRAMES), value=PLACE, label="Size and place of the result")
+            go = gr.Button("Re-pose", variant="primary", elem_id="go")
+        with gr.Column(min_width=240):
+            view = ResultView("result", panel)
+
+    @told
+    def repose(  # the endpoint: its parameters are the page's fields
+        photo: Upload,
+        kind: str = PRESET,
+        pose_photo: Upload = None,
+        preset: str = next(iter(PRESETS)),
+        pose_file: Upload = None,
+        editor: Any = None,  # noqa: ANN401 - JSON
+        also: list[Upload] | None = None,
+        background: str = SOURCE,
+        backdrop: Upload = None,
+        frame: str = PLACE,
+        retarget: bool = True,
+        person: float | None = 1,
+        seed: float | None = 0,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008 - how gradio passes it
+    ) -> tuple[Any, ...]:
+        progress(0.1, desc="Looking at the photo")
+        subject = studio.prepared(photo, person)
+        if kind == PRESET:
+            pose: Any = preset_named(preset)
+        elif kind == EDITOR:
+            pose = pose_of(editor)
+        else:
+            pose = path_of(pose_file if kind == FILE else pose_photo)
+        if not pose:
+            raise refusal("Give the pose as well: a photo, a preset, a pose file or the editor's.")
+        progress(0.4, desc="Drawing")
+        drawn = studio.engine.repose(
+            subject,
+            pose,
+            also=[path for path in map(path_of, also or ()) if path],
+            frame=known(FRAMES, frame),
+            background=background_of(background, backdrop),
+            retarget=bool(retarget),
+            seed=int(seed or 0),
+        )
+        return view.values(drawn, studio.saved(drawn))
+
+    draw: dict[str, Any] = {
+        "fn": repose,
+        "inputs": [
+            *(panel.photo, kind, pose_photo, preset, pose_file, edited, also),
+            *(panel.background, panel.backdrop, frame),
+            *(panel.retarget, panel.person, panel.seed),
+        ],
+        "outputs": view.outputs,
+        "show_progress_on": view.picture,
+        **ENGINE,
+    }
+    view.follow(go.click(**draw, api_name="repose"), panel)
+    choices = [of_preset, pose_photo, pose_file, by_hand]
+
+    def choose(kind: str) -> list[dict[str, Any]]:
+        return [gr.update(visible=kind == of) for of in (PRESET, PHOTO, FILE, EDITOR)]
+
+    def pick(event: gr.SelectData) -> str:
+        return list(PRESETS)[event.index if isinstance(event.index, int) else 0]
+
+    kind.change(choose, kind, choices, **QUIET)
+    picked = gallery.select(pick, None, preset, **QUIET)
+    view.follow(picked.success(**draw, api_visibility="private"), panel)
+    _example_gallery(panel, kind, preset, pose_photo, (choose, choices), (draw, view))
+
+
+@dataclass(frozen=True)
+class _Example:
+    """What one click on a tile fills in."""
+
+    tile: np.ndarray
+    label: str
+    photo: str
+    preset: str | None
+    pose_photo: str | None
+
+
+def _example_gallery(
+    panel: Panel,
+    kind: gr.Radio,
+    preset: gr.Dropdown,
+    pose_photo: gr.Image,
+    choosing: tuple[Any, list[Any]],
+    drawing: tuple[Mapping[str, Any], ResultView],
+) -> None:
+    """Bundled people and poses, one click each; nothing where none ships along."""
+    shown = _examples()
+    if not shown:
+        return
+    gallery = gr.Gallery(
+        [(example.tile, example.label) for example in shown],
+        label="Examples: rendered people, one click",
+        columns=len(shown),
+        object_fit="contain",
+        height="auto",
+        allow_preview=False,
+        interactive=False,
+        buttons=[],
+        elem_id="examples",
+    )
+
+    def fill(event: gr.SelectData) -> tuple[Any, ...]:
+        chosen = shown[event.index if isinstance(event.index, int) else 0]
+        return (
+            chosen.photo,
+            PRESET if chosen.preset else PHOTO,
+            chosen.preset or gr.skip(),
+            chosen.pose_photo or gr.skip(),
+        )
+
+    (choose, choices), (draw, view) = choosing, drawing
+    filled = gallery.select(fill, None, [panel.photo, kind, preset, pose_photo], **QUIET)
+    filled.success(choose, kind, choices, **QUIET)
+    view.follow(filled.success(**draw, api_visibility="private"), panel)
+
+
+def _examples() -> list[_Example]:
+    """Photos and presets in turn as poses of the bundled people; empty where none ships along."""
+    people = examples()
+    presets = [name for name in _EXAMPLE_POSES if name in PRESETS]
+    photos = [str(path) for path in examples("pose_*")]
+    poses: list[tuple[str | None, str | None]] = []
+    for preset, pose_photo in zip_longest(presets, photos):
+        poses += [(preset, None)] if preset else []
+        poses += [(None, pose_photo)] if pose_photo else []
+    found = []
+    for path, (preset, pose_photo) in zip(people, poses, strict=False):
+        photo = fit(read_image(path), (360, 300))
+        height = photo.shape[0]
+        if preset:
+            pose, label = stick_figure(PRESETS[preset], (height, 200)), words_of(preset)
+        else:
+            pose, label = fit(read_image(str(pose_photo)), (height, 300)), "Pose of a photo"
+            pose = _of_height(pose, height)
+        tile = np.hstack([photo, np.full((height, 4, 3), 255, np.uint8), pose])
+        found.append(_Example(tile, label, str(path), preset, pose_photo))
+    return found
+
+
+def _of_height(image: np.ndarray, height: int) -> np.ndarray:
+    """A picture that is at most so high, with grey above and below."""
+    space = height - image.shape[0]
+    return np.pad(image, ((space // 2, space - space // 2), (0, 0), (0, 0)), constant_values=200)
