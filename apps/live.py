@@ -9,12 +9,11 @@ import cv2
 import gradio as gr
 import numpy as np
 
+LIVE_HINT = "The person appears here and follows what you draw."
 _QUALITY = 88
 
 
-def live_view(
-    name: str, hint: str = "The person appears here and follows what you draw."
-) -> gr.HTML:
+def live_view(name: str, hint: str = LIVE_HINT) -> gr.HTML:
     """A place for such pictures, with a sentence until there is one."""
     return gr.HTML(live_hint(hint), elem_id=name, elem_classes="live")
 

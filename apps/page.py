@@ -11,6 +11,8 @@ gone when it ends.
 from __future__ import annotations
 
 import os
+import signal
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +20,9 @@ from typing import TYPE_CHECKING
 import gradio as gr
 from gradio import themes
 
+from apps.demo import examples
 from apps.editor import PoseEditor
-from apps.studio import Studio, panel
+from apps.studio import KEEP_SECONDS, Studio, panel
 from apps.tab_editor import editor_tab
 from apps.tab_mix import mix_tab
 from apps.tab_repose import repose_tab
@@ -33,7 +36,6 @@ MAX_UPLOAD = "100mb"
 """Larger uploads are refused by the server; pictures and poses have smaller limits of their own."""
 MAX_WAITING = 200
 """Calls that may wait; more are told to come again."""
-_KEEP_SECONDS = 2 * 3600
 _WEB = Path(__file__).parent / "web"
 
 
@@ -67,7 +69,7 @@ def build(engine: Engine) -> gr.Blocks:
     `/scribble`, `/mix`, `/sample` and `/sequence`; their parameters are the page's fields.
 
     Args:
-        engine: Draws the pictures; calls are served one after the other.
+        engine: Draws the pictures, one after the other.
 
     Returns:
         The page, not yet served; see `launch`.
@@ -76,7 +78,7 @@ def build(engine: Engine) -> gr.Blocks:
     page = gr.Blocks(
         title="vunet: re-pose a person",
         analytics_enabled=False,
-        delete_cache=(_KEEP_SECONDS // 6, _KEEP_SECONDS),
+        delete_cache=(KEEP_SECONDS // 6, KEEP_SECONDS),
     )
     with page:
         gr.Markdown(
@@ -133,6 +135,8 @@ def launch(engine: Engine, port: int | None, *, block: bool) -> gr.Blocks:
         max_file_size=MAX_UPLOAD,
         footer_links=["api"],
         enable_monitoring=False,
+        run_history=False,
+        allowed_paths=[str(path.parent) for path in examples()[:1]],
         ssr_mode=False,
         pwa=False,
         theme=theme(),
@@ -143,4 +147,5 @@ def launch(engine: Engine, port: int | None, *, block: bool) -> gr.Blocks:
 
 def serve(engine: Engine, port: int) -> None:
     """Serve the page on 127.0.0.1 until stopped."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the temporary folder goes, too
     launch(engine, port, block=True)

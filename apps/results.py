@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from apps.studio import QUIET, Made, Panel, notes_of, path_of
+from apps.studio import QUIET, Made, notes_of
 from vunet.engine import Result
 from vunet.images import read_image
 
@@ -17,12 +17,11 @@ RESULT, COMPARE, MADE_UP = "Result", "Before and after", "What was made up"
 class ResultView:
     """Where a tab shows its pictures."""
 
-    def __init__(self, name: str, panel: Panel, *, at_first: bool = True) -> None:
+    def __init__(self, name: str, *, at_first: bool = True) -> None:
         """Lay it out.
 
         Args:
             name: Of the tab; the picture's field is called so.
-            panel: Holds the photo that results are compared with.
             at_first: Whether it is to be seen before there is a result.
         """
         with gr.Column(visible=at_first, elem_classes="result") as self._block:
@@ -58,9 +57,8 @@ class ResultView:
         self.made = gr.State(None)
         self.show.change(
             self._switched,
-            [self.show, self.made, panel.photo],
+            [self.show, self.made],
             [self.picture, self.slider],
-            preprocess=False,
             **QUIET,
         )
 
@@ -70,24 +68,26 @@ class ResultView:
         return [self.picture, self.notes, self.mask, self.pose, self.made]
 
     @staticmethod
-    def values(drawn: Result, made: Made, further: Sequence[str] = ()) -> tuple[Any, ...]:
+    def values(
+        drawn: Result, made: Made, further: Sequence[str] = (), given: Sequence[Any] = ()
+    ) -> tuple[Any, ...]:
         """The values of `outputs`.
 
         Args:
             drawn: The result.
             made: Its files.
             further: Warnings to be said before the result's own.
+            given: Fields that warnings may speak of.
         """
-        notes = notes_of(tuple(dict.fromkeys((*further, *drawn.warnings))))
+        notes = notes_of(tuple(dict.fromkeys((*further, *drawn.warnings))), given)
         return made.picture, notes, made.mask, made.pose, made
 
-    def follow(self, drawing: Any, panel: Panel) -> None:  # noqa: ANN401 - gradio's dependency
+    def follow(self, drawing: Any) -> None:  # noqa: ANN401 - gradio's dependency
         """Show each new result as it was chosen to be shown."""
         drawing.success(
             self._switched,
-            [self.show, self.made, panel.photo],
+            [self.show, self.made],
             [self.picture, self.slider],
-            preprocess=False,
             **QUIET,
         )
         drawing.success(
@@ -98,13 +98,15 @@ class ResultView:
         )
 
     @staticmethod
-    def _switched(show: str, made: Made | None, photo: Any) -> tuple[Any, Any]:  # noqa: ANN401
+    def _switched(show: str, made: Made | None) -> tuple[Any, Any]:
         """Updates of picture and slider."""
         if made is None:
             return gr.skip(), gr.skip()
-        before = path_of(photo)
-        if show == COMPARE and before is not None and _alike(before, made.picture):
-            return gr.update(visible=False), gr.update(value=(before, made.picture), visible=True)
+        if show == COMPARE:
+            if made.before is not None and _alike(made.before, made.picture):
+                both = (made.before, made.picture)
+                return gr.update(visible=False), gr.update(value=both, visible=True)
+            gr.Info("Photo and result have different frames; the result is shown alone.")
         picture = made.marked if show == MADE_UP else made.picture
         return gr.update(value=picture, visible=True), gr.update(visible=False)
 

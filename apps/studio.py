@@ -12,13 +12,16 @@ from __future__ import annotations
 
 import functools
 import html
+import math
 import os
 import secrets
+import shutil
 import tempfile
 import threading
-from collections import OrderedDict
+import time
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
@@ -28,6 +31,7 @@ import numpy as np
 
 from apps.editor import file_url
 from apps.errors import sentence
+from apps.live import live_hint, live_picture
 from pose.formats import write_poses
 from pose.presets import PRESETS
 from vunet.images import read_image, write_png
@@ -54,7 +58,12 @@ INVENTED_RGB = (225, 60, 140)
 """Colour laid over what the network made up."""
 PREVIEW_PX = 512
 """Longer side of pictures that follow the pointer."""
-_KEPT = 8
+KEEP_SECONDS = 2 * 3600
+"""How long results stay to be downloaded."""
+_KEPT = {False: 4, True: 32}
+"""Photos that are kept in full size, and reduced ones."""
+_FOLDERS: set[Path] = set()
+"""Where uploads of the pages of this process lie; nothing else is read."""
 _TITLE = "This cannot be used"
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 """For events that only rearrange the page."""
@@ -72,8 +81,12 @@ class Studio:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._folder = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir())
-        self._seen: OrderedDict[tuple[Any, ...], Prepared] = OrderedDict()
+        _ = engine.estimator  # loaded once, before threads ask for it
+        self._folder = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()).resolve()
+        _FOLDERS.add(self._folder)
+        self._folders: deque[tuple[float, Path]] = deque()
+        self._seen: dict[bool, OrderedDict[tuple[Any, ...], Prepared]]
+        self._seen = {preview: OrderedDict() for preview in _KEPT}
         self._grounds: WeakKeyDictionary[Prepared, str] = WeakKeyDictionary()
         self._lock = threading.Lock()
 
@@ -94,31 +107,44 @@ class Studio:
         path = path_of(photo)
         if path is None:
             raise refusal("Give a photo of the person first.")
-        number = int(person) if person and person > 1 else None
+        number = int(number_of(person or 1, "Person", 1, 16))
         facts = Path(path).stat()
-        key = (path, facts.st_mtime_ns, facts.st_size, number, preview)
+        key = (path, facts.st_mtime_ns, facts.st_size, number)
         with self._lock:
-            found = self._seen.get(key)
-            if found is None:
-                found = self.engine.prepare(
-                    path, person=number, size=PREVIEW_PX if preview else None
-                )
-                self._seen[key] = found
-            self._seen.move_to_end(key)
-            while len(self._seen) > _KEPT:
-                self._seen.popitem(last=False)
+            return self._prepared(key, preview, named((photo,)))
+
+    def _prepared(
+        self, key: tuple[Any, ...], preview: bool, name: Callable[[str], str]
+    ) -> Prepared:
+        seen = self._seen[preview]
+        found = seen.get(key)
+        if found is None:
+            if preview:
+                found = self.engine.prepare(self._prepared(key, False, name), size=PREVIEW_PX)
+            else:
+                path, *_, number = key
+                found = self.engine.prepare(path, person=number if number > 1 else None)
+                found = replace(found, warnings=tuple(map(name, found.warnings)))
+            seen[key] = found
+        seen.move_to_end(key)
+        while len(seen) > _KEPT[preview]:
+            seen.popitem(last=False)
         return found
 
     def new_folder(self) -> Path:
-        """A folder for one result among gradio's own files, which it empties by and by."""
+        """A folder for one result among gradio's own files; it is gone after some hours."""
         folder = self._folder / secrets.token_hex(12)
         folder.mkdir(parents=True)
+        now = time.monotonic()
+        self._folders.append((now, folder))
+        while self._folders[0][0] < now - KEEP_SECONDS:
+            shutil.rmtree(self._folders.popleft()[1], ignore_errors=True)
         return folder
 
-    def saved(self, drawn: Result) -> Made:
-        """Write a result's pictures and its pose."""
+    def saved(self, drawn: Result, photo: Upload) -> Made:
+        """Write a result's pictures and its pose; the photo is what it was made of."""
         folder = self.new_folder()
-        made = Made(*(str(folder / name) for name in Made.NAMES))
+        made = Made(*(str(folder / name) for name in Made.NAMES), before=path_of(photo))
         drawn.save(made.picture)
         write_png(marked(drawn.image, drawn.invented), Path(made.marked))
         write_png(np.repeat(drawn.mask[..., None], 3, 2), Path(made.mask))
@@ -149,6 +175,8 @@ class Made:
     marked: str
     mask: str
     pose: str
+    before: str | None = None
+    """The photo that it was made of."""
 
     NAMES = ("reposed.png", "made-up.png", "mask.png", "pose.json")
 
@@ -271,10 +299,45 @@ def marked(image: np.ndarray, invented: np.ndarray) -> np.ndarray:
 
 
 def path_of(given: Upload) -> str | None:
-    """Where gradio keeps an upload."""
-    if isinstance(given, Mapping):
-        return given.get("path") or None
-    return given or None
+    """Where gradio keeps an upload.
+
+    Raises:
+        gr.Error: If the file is no upload: programs may say any path.
+    """
+    path = given.get("path") if isinstance(given, Mapping) else given
+    if not path:
+        return None
+    try:
+        place = Path(path).resolve()
+    except (OSError, ValueError, TypeError) as error:
+        raise refusal("This is no file that was uploaded to this page.") from error
+    if not any(place.is_relative_to(folder) for folder in _FOLDERS):
+        raise refusal("This is no file that was uploaded to this page.")
+    return str(path)
+
+
+def number_of(given: Any, name: str, low: float, high: float) -> float:  # noqa: ANN401
+    """A number of a field.
+
+    Raises:
+        gr.Error: If it is none, or not between the limits.
+    """
+    try:
+        number = float(given)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not low <= number <= high:
+        raise refusal(f"{name} must be a number between {low:g} and {high:g}.")
+    return number
+
+
+def seed_of(given: Any) -> int:  # noqa: ANN401
+    """The seed of a field; an empty one counts as 0.
+
+    Raises:
+        gr.Error: If it is none.
+    """
+    return int(number_of(given or 0, "Seed", 0, 2**53))
 
 
 def known(names: Mapping[str, Any], given: str) -> Any:  # noqa: ANN401
@@ -301,9 +364,14 @@ def preset_named(name: str) -> str:
     return name
 
 
-def notes_of(warnings: Sequence[str]) -> str:
-    """Warnings as a list; they may hold a file's name, which must not act as markup."""
-    words = (_for_page(text) for text in warnings)
+def notes_of(warnings: Sequence[str], given: Sequence[Any] = ()) -> str:
+    """Warnings as a list; they may hold a file's name, which must not act as markup.
+
+    Args:
+        warnings: Sentences.
+        given: The fields that they may speak of, see `named`.
+    """
+    words = (_for_page(text) for text in map(named(given), warnings))
     return "\n".join(f"- {html.escape(text)}" for text in words)
 
 
@@ -314,9 +382,16 @@ def words_of(name: str) -> str:
 
 def _for_page(text: str) -> str:
     """A sentence of the engine without the command line's options."""
-    return text.replace("choose with --person", "choose under Background and settings").replace(
-        "`vunet poses`", "the list"
-    )
+    for words, here in (
+        ("choose with --person", "choose under Background and settings"),
+        ("`vunet poses`", "the list"),
+        ("use source, pose, plain, transparent or a picture file", "choose another background"),
+        ("use source, plain, transparent or a picture file", "choose another background"),
+        ("use source, plain or a picture file", "choose another background"),
+        ("use a smaller picture, --size or --batch-size", "use a smaller picture"),
+    ):
+        text = text.replace(words, here)
+    return text
 
 
 # -- failures ------------------------------------------------------------------------------------
@@ -332,17 +407,50 @@ def error_for_page(error: BaseException, given: Sequence[Any] = ()) -> gr.Error:
 
     Args:
         error: What was raised.
-        given: The fields that it may speak of; users know files by name, not by gradio's place.
+        given: The fields that it may speak of, see `named`.
     """
     text = sentence(error)
     if text is None:
         raise error
-    for field in given:
-        path = path_of(field) if isinstance(field, Mapping | str) else None
-        if path and len(path) > 1:
-            name = field.get("orig_name") if isinstance(field, Mapping) else None
-            text = text.replace(path, name or Path(path).name)
+    text = named(given)(text)
     return refusal(f"{html.escape(_for_page(text), quote=False).rstrip('.')}.")
+
+
+def named(given: Sequence[Any]) -> Callable[[str], str]:
+    """Puts files' names in the place of gradio's paths: that is how users know them.
+
+    Args:
+        given: Fields, some of which may be uploads.
+    """
+    names: dict[str, str] = {}
+    for field in given:
+        path = field.get("path") if isinstance(field, Mapping) else field
+        if isinstance(path, str) and len(path) > 1:
+            own = field.get("orig_name") if isinstance(field, Mapping) else None
+            names[path] = str(own or Path(path).name)
+
+    def rename(text: str) -> str:
+        for path, name in names.items():
+            text = text.replace(path, name)
+        return text
+
+    return rename
+
+
+def live_try(draw: Callable[[], Result], alt: str) -> tuple[str, Sequence[str]]:
+    """A picture for a live view and its warnings; where there can be none, why not.
+
+    Args:
+        draw: Makes the picture.
+        alt: What it shows, in words.
+    """
+    try:
+        drawn = draw()
+    except gr.Error as error:
+        return live_hint(html.unescape(error.message)), ()
+    except (ValueError, OSError, MemoryError) as error:
+        return live_hint(html.unescape(error_for_page(error).message)), ()
+    return live_picture(drawn.image, alt), drawn.warnings
 
 
 def told(function: Callable[P, R]) -> Callable[P, R]:

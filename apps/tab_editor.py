@@ -9,7 +9,7 @@ import gradio as gr
 import numpy as np
 
 from apps.editor import PoseEditor, pose_of, value_of
-from apps.live import live_hint, live_picture, live_view
+from apps.live import live_hint, live_view
 from apps.results import ResultView
 from apps.studio import (
     ENGINE,
@@ -20,10 +20,12 @@ from apps.studio import (
     Studio,
     Upload,
     background_of,
+    live_try,
     notes_of,
     path_of,
     preset_named,
     refusal,
+    seed_of,
     told,
     words_of,
 )
@@ -33,7 +35,7 @@ from pose.formats import write_poses
 from pose.presets import PRESETS
 from pose.retarget import body_scale, retarget
 from pose.stick import draw_controlnet
-from vunet.engine import Result
+from vunet.engine import MAX_SIDE_PX, Result
 from vunet.images import ImageError, write_png
 from vunet.poses import place_on_photo, resolve_pose
 
@@ -81,11 +83,12 @@ def editor_tab(studio: Studio, panel: Panel, editor: PoseEditor) -> None:
             live = live_view("editor-live")
             notes = gr.Markdown(elem_classes="notes", elem_id="editor-notes")
             go = gr.Button("Re-pose in full size", variant="primary", elem_id="editor-go")
-            view = ResultView("editor-result", panel, at_first=False)
+            view = ResultView("editor-result", at_first=False)
 
     def on_photo(pose: Pose, photo: Upload, person: float | None, keep_limbs: bool) -> Pose:
         """A pose where the person of the photo would take it."""
         subject = studio.prepared(photo, person).subject
+        pose = resolve_pose(pose, person=None, estimator=studio.engine.estimator).pose
         if pose.size == subject.image.shape[:2]:
             return pose  # made on this photo
         canvas = subject.image.shape[:2]
@@ -102,19 +105,29 @@ def editor_tab(studio: Studio, panel: Panel, editor: PoseEditor) -> None:
     ) -> Result:
         """The person just where the figure stands."""
         assert pose.size is not None
-        longest = max(pose.size)
-        if small and longest > PREVIEW_PX:
-            size = tuple(max(1, round(side * PREVIEW_PX / longest)) for side in pose.size)
-            sy, sx = size[0] / pose.size[0], size[1] / pose.size[1]
-            pose = pose.transformed(np.diag([sx, sy, 1.0])[:2], (size[0], size[1]))
         return studio.engine.repose(
             studio.prepared(photo, person, preview=small),
             pose,
             frame="pose",
             background=behind,
             retarget=False,
-            seed=int(seed or 0),
+            size=PREVIEW_PX if small and max(pose.size) > PREVIEW_PX else None,
+            seed=seed_of(seed),
         )
+
+    @told
+    def photo_changed(photo: Upload, person: float | None, value: Any) -> Any:  # noqa: ANN401
+        """Its own pose, or the figure made before there was a photo, on it."""
+        if path_of(photo) is None:
+            return value_of(pose_of(value), None) if value else gr.skip()
+        if value and not value.get("photo"):
+            try:
+                url = studio.photo_url(photo, person)
+                placed = on_photo(pose_of(value), photo, person, True)
+                return value_of(_without_guesses(placed), url)
+            except ImageError:  # said by the field itself
+                return gr.skip()
+        return start(photo, person)
 
     @told
     def start(photo: Upload, person: float | None) -> dict[str, Any]:
@@ -149,12 +162,13 @@ def editor_tab(studio: Studio, panel: Panel, editor: PoseEditor) -> None:
         hips = [pose.skeleton.index[name] for name in ("left_hip", "right_hip")]
         shift = (pose.keypoints[hips] - fitted.keypoints[hips]).mean(axis=0)
         placed = replace(fitted, keypoints=fitted.keypoints + shift)
-        return value_of(placed, studio.photo_url(photo, person))
+        return value_of(_without_guesses(placed), studio.photo_url(photo, person))
 
     @told
     def import_pose(
         file: Upload, photo: Upload = None, retarget: bool = True, person: float | None = 1
     ) -> tuple[Any, Any]:
+        """A pose file or stick picture as the editor's value, and notes."""
         path = path_of(file)
         if path is None:
             return gr.skip(), gr.skip()
@@ -164,10 +178,11 @@ def editor_tab(studio: Studio, panel: Panel, editor: PoseEditor) -> None:
         if path_of(photo) is not None:
             pose = on_photo(pose, photo, person, bool(retarget))
             url = studio.photo_url(photo, person)
-        return value_of(_without_guesses(pose), url), notes_of(read.warnings)
+        return value_of(_without_guesses(pose), url), notes_of(read.warnings, (file,))
 
     @told
     def export_pose(editor: Any = None, kind: str = "OpenPose") -> list[str]:  # noqa: ANN401 - JSON
+        """The editor's figure as a pose file and as a ControlNet picture."""
         pose = pose_of(editor)
         word = FORMATS.get(kind, kind)
         if word not in get_args(Format):
@@ -176,7 +191,10 @@ def editor_tab(studio: Studio, panel: Panel, editor: PoseEditor) -> None:
         file, picture = folder / "pose.json", folder / "controlnet.png"
         write_poses([pose], file, cast(Format, word))
         assert pose.size is not None
-        write_png(draw_controlnet(pose, pose.size), picture)
+        ratio = min(1.0, MAX_SIDE_PX / max(pose.size))
+        size = (max(1, round(ratio * pose.size[0])), max(1, round(ratio * pose.size[1])))
+        drawn = pose.transformed(np.diag([ratio, ratio, 1.0])[:2], size)
+        write_png(draw_controlnet(drawn, size), picture)
         return [str(file), str(picture)]
 
     @told
@@ -187,12 +205,18 @@ def editor_tab(studio: Studio, panel: Panel, editor: PoseEditor) -> None:
         backdrop: Upload,
         person: float | None,
         seed: float | None,
-    ) -> tuple[str, Any]:
+    ) -> tuple[Any, Any]:
+        if not editor:
+            return gr.skip(), gr.skip()
         if path_of(photo) is None:
             return live_hint("Give a photo of the person, and they take this pose."), gr.skip()
-        behind = background_of(background, backdrop)
-        drawn = drawn_in(pose_of(editor), photo, behind, person, seed, small=True)
-        return live_picture(drawn.image, "The person in the edited pose"), notes_of(drawn.warnings)
+
+        def drawn() -> Result:
+            behind = background_of(background, backdrop)
+            return drawn_in(pose_of(editor), photo, behind, person, seed, small=True)
+
+        picture, warnings = live_try(drawn, "The person in the edited pose")
+        return picture, notes_of(warnings)
 
     @told
     def edit_pose(
@@ -204,10 +228,11 @@ def editor_tab(studio: Studio, panel: Panel, editor: PoseEditor) -> None:
         seed: float | None = 0,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - how gradio passes it
     ) -> tuple[Any, ...]:
+        """The person of a photo just where the editor's figure stands."""
         progress(0.2, desc="Drawing")
         behind = background_of(background, backdrop)
         drawn = drawn_in(pose_of(editor), photo, behind, person, seed, small=False)
-        return view.values(drawn, studio.saved(drawn))
+        return view.values(drawn, studio.saved(drawn, photo))
 
     settings = [panel.background, panel.backdrop, panel.person, panel.seed]
     following: dict[str, Any] = {
@@ -224,7 +249,7 @@ def editor_tab(studio: Studio, panel: Panel, editor: PoseEditor) -> None:
         setting.change(**following)
     arranging = {**ENGINE, **QUIET}
     for arranged in (
-        panel.photo.change(start, [panel.photo, panel.person], editor, **arranging),
+        panel.photo.change(photo_changed, [panel.photo, panel.person, editor], editor, **arranging),
         panel.person.change(start, [panel.photo, panel.person], editor, **arranging),
         detected.click(start, [panel.photo, panel.person], editor, **arranging),
         preset.input(
@@ -251,7 +276,7 @@ def editor_tab(studio: Studio, panel: Panel, editor: PoseEditor) -> None:
         api_name="edit_pose",
         **ENGINE,
     )
-    view.follow(drawing, panel)
+    view.follow(drawing)
 
 
 def _without_guesses(pose: Pose) -> Pose:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
-from apps.live import live_hint, live_picture, live_view
+from apps.live import live_hint, live_view
 from apps.results import ResultView
 from apps.studio import (
     ENGINE,
-    PREVIEW_PX,
     QUIET,
     SOURCE,
     Panel,
@@ -19,10 +19,13 @@ from apps.studio import (
     Upload,
     background_of,
     checked,
+    live_try,
+    number_of,
     path_of,
     picture_field,
     preset_named,
     refusal,
+    seed_of,
     told,
     words_of,
 )
@@ -53,6 +56,16 @@ class _Lender:
     strength: gr.Slider
 
 
+class _Settings(NamedTuple):
+    """What is said of a mix besides photos."""
+
+    pose: str
+    background: str
+    backdrop: Upload
+    retarget: bool
+    seed: float | None
+
+
 def mix_tab(studio: Studio, panel: Panel) -> None:
     """Lay out the tab; its endpoints for programs are `/mix` and `/sample`.
 
@@ -79,7 +92,7 @@ def mix_tab(studio: Studio, panel: Panel) -> None:
             go = gr.Button("Mix in full size", variant="primary", elem_id="mix-go")
         with gr.Column(min_width=240):
             live = live_view("mix-live", "The mixed person appears here.")
-            view = ResultView("mix-result", panel, at_first=False)
+            view = ResultView("mix-result", at_first=False)
     with gr.Accordion("Surprise me: people that no photo showed", open=False):
         with gr.Row():
             sample_pose = gr.Dropdown(
@@ -95,7 +108,7 @@ def mix_tab(studio: Studio, panel: Panel) -> None:
                 precision=0,
                 minimum=0,
                 label="Seed of the samples",
-                info="The button goes on to the next.",
+                info="Then the next one's turn.",
             )
         surprise = gr.Button("Surprise me", elem_id="surprise")
         samples = gr.Gallery(
@@ -108,26 +121,24 @@ def mix_tab(studio: Studio, panel: Panel) -> None:
             elem_id="samples",
         )
 
-    def mixed(
-        base: Prepared, given: tuple[Any, ...], pose: str, background: str, seed: float | None
-    ) -> Result:
+    def mixed(base: Prepared, given: Sequence[Any], settings: _Settings, *, small: bool) -> Result:
         """Photos and strengths in the order of the fields -> a picture."""
         photos, strengths = given[: len(lenders)], given[len(lenders) :]
-        small = max(base.subject.image.shape[:2]) <= PREVIEW_PX
         parts, strength = {}, {}
         for lender, photo, amount in zip(lenders, photos, strengths, strict=True):
             if path_of(photo) is not None:
                 parts[lender.look] = studio.prepared(photo, preview=small)
-                strength[lender.look] = float(amount)
+                strength[lender.look] = number_of(amount, "A share", 0, 1)
         if not parts:
             raise refusal("Give at least one photo that lends a look.")
         return studio.engine.mix(
             base,
             parts,
-            preset_named(pose) if pose else None,
+            preset_named(settings.pose) if settings.pose else None,
             strength=strength,
-            background=background,
-            seed=int(seed or 0),
+            background=background_of(settings.background, settings.backdrop),
+            retarget=bool(settings.retarget),
+            seed=seed_of(settings.seed),
         )
 
     # gradio names an endpoint's parameters after the function's: said one by one, for programs
@@ -151,28 +162,34 @@ def mix_tab(studio: Studio, panel: Panel) -> None:
         pose: str = OWN_POSE,
         background: str = SOURCE,
         backdrop: Upload = None,
+        retarget: bool = True,
         person: float | None = 1,
         seed: float | None = 0,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - how gradio passes it
     ) -> tuple[Any, ...]:
+        """The person of a photo with looks of body parts from other photos."""
         progress(0.2, desc="Looking at the photos")
         given = (
             *(head, top, arms, hands, bottom, shoes, whole),
             *(head_strength, top_strength, arms_strength, hands_strength),
             *(bottom_strength, shoes_strength, whole_strength),
         )
-        behind = background_of(background, backdrop)
-        drawn = mixed(studio.prepared(photo, person), given, pose, behind, seed)
-        return view.values(drawn, studio.saved(drawn))
+        settings = _Settings(pose, background, backdrop, retarget, seed)
+        drawn = mixed(studio.prepared(photo, person), given, settings, small=False)
+        return view.values(drawn, studio.saved(drawn, photo))
 
     def follow(photo: Upload, *rest: Any) -> str:  # noqa: ANN401 - as for `mix`
-        given, (pose, background, backdrop, person, seed) = rest[:-5], rest[-5:]
+        given, (pose, background, backdrop, retarget, person, seed) = rest[:-6], rest[-6:]
         photos = given[: len(lenders)]
         if path_of(photo) is None or not any(path_of(p) for p in photos):
             return live_hint("Give the person's photo and one that lends a look.")
-        base = studio.prepared(photo, person, preview=True)
-        drawn = mixed(base, given, pose, background_of(background, backdrop), seed)
-        return live_picture(drawn.image, "The mixed person")
+        settings = _Settings(pose, background, backdrop, retarget, seed)
+
+        def drawn() -> Result:
+            base = studio.prepared(photo, person, preview=True)
+            return mixed(base, given, settings, small=True)
+
+        return live_try(drawn, "The mixed person")[0]
 
     @told
     def sample(
@@ -181,19 +198,20 @@ def mix_tab(studio: Studio, panel: Panel) -> None:
         seed: float | None = 0,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - how gradio passes it
     ) -> list[str]:
+        """People that no photo showed, drawn from the prior."""
         progress(0.2, desc="Drawing people")
         drawn = studio.engine.sample(
             preset_named(pose),
             _SURPRISES,
-            seed=int(seed or 0),
-            temperature=float(temperature),
+            seed=seed_of(seed),
+            temperature=number_of(temperature, "Temperature", 0, 3),
         )
         return studio.gallery([result.image for result in drawn])
 
     fields = [
         *(lender.photo for lender in lenders),
         *(lender.strength for lender in lenders),
-        *(pose, panel.background, panel.backdrop, panel.person, panel.seed),
+        *(pose, panel.background, panel.backdrop, panel.retarget, panel.person, panel.seed),
     ]
     mixing = go.click(
         mix,
@@ -203,7 +221,7 @@ def mix_tab(studio: Studio, panel: Panel) -> None:
         api_name="mix",
         **ENGINE,
     )
-    view.follow(mixing, panel)
+    view.follow(mixing)
     following: dict[str, Any] = {
         "fn": told(follow),
         "inputs": [panel.photo, *fields],
@@ -216,14 +234,16 @@ def mix_tab(studio: Studio, panel: Panel) -> None:
         lender.photo.change(**following)
         lender.strength.input(**following)
     pose.input(**following)
-    surprise.click(lambda seed: (seed or 0) + 1, sample_seed, sample_seed, **QUIET).success(
+    for field in (panel.photo, panel.background, panel.backdrop, panel.person, panel.seed):
+        field.change(**following)
+    surprise.click(
         sample,
         [sample_pose, temperature, sample_seed],
         samples,
         show_progress_on=samples,
         api_name="sample",
         **ENGINE,
-    )
+    ).success(lambda seed: (seed or 0) + 1, sample_seed, sample_seed, **QUIET)
 
 
 def _lender(look: str, label: str) -> _Lender:

@@ -30,6 +30,7 @@ from apps.studio import (
     picture_field,
     preset_named,
     refusal,
+    seed_of,
     told,
     words_of,
 )
@@ -107,7 +108,7 @@ def repose_tab(studio: Studio, panel: Panel, edited: gr.HTML) -> None:
                 frame = gr.Radio(list(FRAMES), value=PLACE, label="Size and place of the result")
             go = gr.Button("Re-pose", variant="primary", elem_id="go")
         with gr.Column(min_width=240):
-            view = ResultView("result", panel)
+            view = ResultView("result")
 
     @told
     def repose(  # the endpoint: its parameters are the page's fields
@@ -126,6 +127,7 @@ def repose_tab(studio: Studio, panel: Panel, edited: gr.HTML) -> None:
         seed: float | None = 0,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - how gradio passes it
     ) -> tuple[Any, ...]:
+        """The person of a photo in another pose: picture, notes, mask and pose file."""
         progress(0.1, desc="Looking at the photo")
         subject = studio.prepared(photo, person)
         if kind == PRESET:
@@ -140,13 +142,14 @@ def repose_tab(studio: Studio, panel: Panel, edited: gr.HTML) -> None:
         drawn = studio.engine.repose(
             subject,
             pose,
-            also=[path for path in map(path_of, also or ()) if path],
+            also=[studio.prepared(other) for other in also or ()],
             frame=known(FRAMES, frame),
             background=background_of(background, backdrop),
             retarget=bool(retarget),
-            seed=int(seed or 0),
+            seed=seed_of(seed),
         )
-        return view.values(drawn, studio.saved(drawn))
+        given = (pose_photo, pose_file)
+        return view.values(drawn, studio.saved(drawn, photo), given=given)
 
     draw: dict[str, Any] = {
         "fn": repose,
@@ -159,7 +162,7 @@ def repose_tab(studio: Studio, panel: Panel, edited: gr.HTML) -> None:
         "show_progress_on": view.picture,
         **ENGINE,
     }
-    view.follow(go.click(**draw, api_name="repose"), panel)
+    view.follow(go.click(**draw, api_name="repose"))
     choices = [of_preset, pose_photo, pose_file, by_hand]
 
     def choose(kind: str) -> list[dict[str, Any]]:
@@ -170,7 +173,7 @@ def repose_tab(studio: Studio, panel: Panel, edited: gr.HTML) -> None:
 
     kind.change(choose, kind, choices, **QUIET)
     picked = gallery.select(pick, None, preset, **QUIET)
-    view.follow(picked.success(**draw, api_visibility="private"), panel)
+    view.follow(picked.success(**draw, api_visibility="private"))
     _example_gallery(panel, kind, preset, pose_photo, (choose, choices), (draw, view))
 
 
@@ -221,7 +224,7 @@ def _example_gallery(
     (choose, choices), (draw, view) = choosing, drawing
     filled = gallery.select(fill, None, [panel.photo, kind, preset, pose_photo], **QUIET)
     filled.success(choose, kind, choices, **QUIET)
-    view.follow(filled.success(**draw, api_visibility="private"), panel)
+    view.follow(filled.success(**draw, api_visibility="private"))
 
 
 def _examples() -> list[_Example]:

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from apps.editor import value_of
-from apps.live import live_hint, live_picture, live_view
+from apps.live import LIVE_HINT, live_hint, live_view
 from apps.results import ResultView
 from apps.scribble_pad import drawing_of, figure_lines, scribble_pad
 from apps.studio import (
@@ -18,12 +18,15 @@ from apps.studio import (
     Studio,
     Upload,
     background_of,
+    live_try,
     notes_of,
     path_of,
+    seed_of,
     told,
 )
 from pose import Pose
 from pose.scribble import Scribbled, ScribbleError, read_drawing
+from vunet.engine import Result
 from vunet.poses import place_on_photo, resolve_pose
 
 
@@ -50,7 +53,7 @@ def scribble_tab(studio: Studio, panel: Panel, tabs: gr.Tabs, editor: gr.HTML) -
                 correct = gr.Button("Correct in the editor", elem_id="scribble-correct")
         with gr.Column(min_width=240):
             live = live_view("scribble-live")
-            view = ResultView("scribble-result", panel, at_first=False)
+            view = ResultView("scribble-result", at_first=False)
 
     def follow(
         value: Any,  # noqa: ANN401 - JSON
@@ -64,22 +67,27 @@ def scribble_tab(studio: Studio, panel: Panel, tabs: gr.Tabs, editor: gr.HTML) -
     ) -> tuple[Any, ...]:
         """What is understood, and the person in that pose, small."""
         drawing = drawing_of(value)
+        if not value["strokes"]:
+            return gr.update(lines=[]), live_hint(LIVE_HINT), ""
         try:
             read = _sided(read_drawing(drawing), swap)
         except ScribbleError as error:
-            return gr.update(lines=[]), gr.skip(), notes_of([str(error)])
+            return gr.update(lines=[]), live_hint(str(error)), ""
         understood = gr.update(lines=figure_lines(read.pose))
         if path_of(photo) is None:
             hint = live_hint("Give a photo of the person, and they take this pose.")
             return understood, hint, notes_of(read.warnings)
-        drawn = studio.engine.repose(
-            studio.prepared(photo, person, preview=True),
-            read.pose,
-            background=background_of(background, backdrop),
-            retarget=bool(retarget),
-            seed=int(seed or 0),
-        )
-        picture = live_picture(drawn.image, "The person in the drawn pose")
+
+        def drawn() -> Result:
+            return studio.engine.repose(
+                studio.prepared(photo, person, preview=True),
+                read.pose,
+                background=background_of(background, backdrop),
+                retarget=bool(retarget),
+                seed=seed_of(seed),
+            )
+
+        picture, _ = live_try(drawn, "The person in the drawn pose")
         return understood, picture, notes_of(read.warnings)
 
     @told
@@ -94,6 +102,7 @@ def scribble_tab(studio: Studio, panel: Panel, tabs: gr.Tabs, editor: gr.HTML) -
         seed: float | None = 0,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - how gradio passes it
     ) -> tuple[Any, ...]:
+        """The person of a photo in the pose of a drawn stick figure, given as its strokes."""
         progress(0.1, desc="Reading the drawing")
         read = _sided(read_drawing(drawing_of(drawing)), swap)
         subject = studio.prepared(photo, person)
@@ -103,9 +112,9 @@ def scribble_tab(studio: Studio, panel: Panel, tabs: gr.Tabs, editor: gr.HTML) -
             read.pose,
             background=background_of(background, backdrop),
             retarget=bool(retarget),
-            seed=int(seed or 0),
+            seed=seed_of(seed),
         )
-        return view.values(drawn, studio.saved(drawn), read.warnings)
+        return view.values(drawn, studio.saved(drawn, photo), read.warnings)
 
     @told
     def to_editor(
@@ -137,6 +146,8 @@ def scribble_tab(studio: Studio, panel: Panel, tabs: gr.Tabs, editor: gr.HTML) -
     }
     pad.release(**following)
     swap.input(**following)
+    for field in (panel.photo, *common):
+        field.change(**following)
     drawing = go.click(
         draw,
         [panel.photo, pad, swap, *common],
@@ -145,7 +156,7 @@ def scribble_tab(studio: Studio, panel: Panel, tabs: gr.Tabs, editor: gr.HTML) -
         api_name="scribble",
         **ENGINE,
     )
-    view.follow(drawing, panel)
+    view.follow(drawing)
     correct.click(
         to_editor,
         [pad, swap, panel.photo, panel.retarget, panel.person],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,14 +22,24 @@ from apps.studio import (
     Upload,
     background_of,
     error_for_page,
+    known,
+    named,
     notes_of,
+    number_of,
     path_of,
     preset_named,
     refusal,
+    seed_of,
     words_of,
 )
 from pose.presets import PRESETS
-from vunet.sequence import DrawnSequence, SequenceCancelled, draw_sequence, read_sequence
+from vunet.sequence import (
+    DrawnSequence,
+    SequenceCancelled,
+    check_sequence_output,
+    draw_sequence,
+    read_sequence,
+)
 
 FILM, FILES, PRESET_ROW = "Video or GIF", "Pose files or pictures", "Presets in turn"
 MAX_SECONDS = 60
@@ -110,14 +121,12 @@ def sequence_tab(studio: Studio, panel: Panel) -> None:
                 raise refusal("Choose at least two presets.")
             return ",".join(preset_named(name) for name in presets)
         if kind == FILES:
-            given = [(f, path_of(f)) for f in files or ()]
-            folder = studio.new_folder()
-            for upload, path in given:
-                if path is not None:
-                    name = upload.get("orig_name") if isinstance(upload, dict) else None
-                    (folder / Path(name or path).name).symlink_to(path)
+            given = [(named((f,))(path), path) for f in files or () if (path := path_of(f))]
             if len(given) < 2:
                 raise refusal("Give at least two files, one for each frame.")
+            folder = studio.new_folder()
+            for number, (name, path) in enumerate(sorted(given, key=_by_numbers)):
+                (folder / f"{number:05d}{Path(name).suffix}").symlink_to(path)
             return str(folder)
         path = path_of(film)
         if path is None:
@@ -152,12 +161,15 @@ def sequence_tab(studio: Studio, panel: Panel) -> None:
         def work() -> None:
             try:
                 behind = background_of(background, backdrop)
+                check_sequence_output("film.mp4", behind)
+                wanted = min(number_of(seconds or MAX_SECONDS, "Seconds", 0.1, 1e9), MAX_SECONDS)
+                side, trembling = known(_SIZES, size), number_of(smooth, "Smoothing", 0, 1)
                 subject = studio.prepared(photo, person)
                 poses = read_sequence(
                     studio.engine,
                     source(kind, film, files, presets),
-                    seconds=min(float(seconds or MAX_SECONDS), MAX_SECONDS),
-                    smoothing=float(smooth),
+                    seconds=wanted,
+                    smoothing=trembling,
                     progress=report("Looking at frame"),
                     cancelled=stopped.is_set,
                 )
@@ -168,8 +180,8 @@ def sequence_tab(studio: Studio, panel: Panel) -> None:
                     studio.new_folder() / "film.mp4",
                     background=behind,
                     retarget=bool(retarget),
-                    seed=int(seed or 0),
-                    size=_SIZES.get(size, next(iter(_SIZES.values()))),
+                    seed=seed_of(seed),
+                    size=side,
                     progress=report("Drawing frame"),
                     cancelled=stopped.is_set,
                 )
@@ -179,13 +191,11 @@ def sequence_tab(studio: Studio, panel: Panel) -> None:
             except BaseException as error:  # noqa: BLE001 - raised again below
                 news.put(("failed", error))
 
-        worker = threading.Thread(target=work, daemon=True)
-        worker.start()
+        threading.Thread(target=work, daemon=True).start()
         try:
             yield from _told(news, [photo, film, *(files or ()), backdrop])
-        finally:  # also when the visitor cancels or leaves
+        finally:  # also when the visitor cancels or leaves; here nothing may wait
             stopped.set()
-            worker.join()
 
     fields = [
         *(panel.photo, kind, film, files, presets, smooth, seconds, size),
@@ -197,11 +207,12 @@ def sequence_tab(studio: Studio, panel: Panel) -> None:
         [video, notes, live],
         api_name="sequence",
         show_progress="hidden",
-        **ENGINE,
+        # a line of its own: a film takes long, and the engine draws its frames between others'
+        **{**ENGINE, "concurrency_id": "film"},
     )
     drawing.success(lambda: gr.update(visible=True), None, video, **QUIET)
     stop.click(
-        lambda: live_hint("Cancelled; no film was written."),
+        lambda: live_hint("Stopped. A film appears only when it is whole."),
         None,
         live,
         cancels=[drawing],
@@ -214,6 +225,11 @@ def sequence_tab(studio: Studio, panel: Panel) -> None:
         [film, files, presets],
         **QUIET,
     )
+
+
+def _by_numbers(file: tuple[str, str]) -> list[Any]:
+    """Names in people's order: 2 before 10."""
+    return [(int(t) if t.isdigit() else -1, t) for t in re.split(r"(\d+)", file[0])]
 
 
 def _told(news: queue.Queue[tuple[str, Any]], given: list[Any]) -> Iterator[tuple[Any, Any, Any]]:
@@ -229,7 +245,7 @@ def _told(news: queue.Queue[tuple[str, Any]], given: list[Any]) -> Iterator[tupl
             yield gr.skip(), f"{stage} {done}{of}", picture
         elif what == "done":
             drawn: DrawnSequence = told
-            told = notes_of(drawn.warnings) or f"{drawn.frames} frames."
+            told = notes_of(drawn.warnings, given) or f"{drawn.frames} frames."
             yield str(drawn.path), told, gr.skip()
             return
         elif what == "cancelled":

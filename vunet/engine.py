@@ -144,12 +144,13 @@ class Engine:
     # --- verbs ----------------------------------------------------------------------------
 
     def prepare(
-        self, photo: ImageLike, *, person: int | None = None, size: int | None = None
+        self, photo: ImageLike | Prepared, *, person: int | None = None, size: int | None = None
     ) -> Prepared:
         """Find the person of a photo once, to draw them many times.
 
         Args:
-            photo: Photo of somebody: path, PIL picture or (H, W, 3) uint8 RGB.
+            photo: Photo of somebody: path, PIL picture or (H, W, 3) uint8 RGB; or a prepared one,
+                to be reduced.
             person: Which person of the photo, 1 = largest; None takes the largest.
             size: Longer side in pixels to which a larger photo is reduced, for quick previews;
                 None keeps it.

@@ -55,6 +55,7 @@ function redraw() {
 
 function changed() {
   lines = [];
+  props.lines = [];
   props.value = { size: [height, width], strokes };
   redraw();
   trigger("release");
