@@ -34,6 +34,7 @@ from apps.errors import sentence
 from apps.live import live_hint, live_picture
 from pose.formats import write_poses
 from pose.presets import PRESETS
+from vunet.engine import PREVIEW_PX
 from vunet.images import read_image, write_png
 
 if TYPE_CHECKING:
@@ -56,8 +57,6 @@ FRAMES = {"The photo's": "appearance", "The pose's": "pose"}
 SOURCE, PLACE = next(iter(BACKGROUNDS)), next(iter(FRAMES))
 INVENTED_RGB = (225, 60, 140)
 """Colour laid over what the network made up."""
-PREVIEW_PX = 512
-"""Longer side of pictures that follow the pointer."""
 KEEP_SECONDS = 2 * 3600
 """How long results stay to be downloaded."""
 _KEPT = {False: 4, True: 32}

@@ -13,7 +13,6 @@ from apps.live import live_hint, live_view
 from apps.results import ResultView
 from apps.studio import (
     ENGINE,
-    PREVIEW_PX,
     QUIET,
     SOURCE,
     Panel,
@@ -35,7 +34,7 @@ from pose.formats import write_poses
 from pose.presets import PRESETS
 from pose.retarget import body_scale, retarget
 from pose.stick import draw_controlnet
-from vunet.engine import MAX_SIDE_PX, Result
+from vunet.engine import MAX_SIDE_PX, PREVIEW_PX, Result
 from vunet.images import ImageError, write_png
 from vunet.poses import place_on_photo, resolve_pose
 

@@ -41,6 +41,7 @@ STAGES = {
     "background": "fill the background",
     "write": "write the PNG",
     "end_to_end": "re-pose, from files to file",
+    "preview": "preview of a prepared photo, as while dragging",
     "warp": "geometry alone (warp), instead of the network",
     "vunet-2018": "vunet-2018, instead of the network",
     "pix2pix": "pix2pix, instead of the network",
@@ -99,7 +100,7 @@ def _measured(
     from pose.complete import complete
     from vunet.background import fill_background
     from vunet.config import PRESETS
-    from vunet.engine import Engine
+    from vunet.engine import PREVIEW_PX, Engine
     from vunet.images import read_image
     from vunet.networks import build
     from vunet.poses import place_on_photo, resolve_pose
@@ -155,6 +156,7 @@ def _measured(
             compose_layer(painted, photos, after, canvas)
 
     file = appearance.with_name("result.png")
+    prepared = engine.prepare(appearance, size=PREVIEW_PX)
     jobs: dict[str, Callable[[], Any]] = {
         "read": lambda: read_image(appearance),
         # as the engine does, which tells the user when there are several people
@@ -165,6 +167,7 @@ def _measured(
         "background": lambda: fill_background(image, detection.mask),
         "write": lambda: result.save(file),
         "end_to_end": lambda: engine.repose(appearance, pose).save(file),
+        "preview": lambda: engine.repose(prepared, target, frame="pose", size=PREVIEW_PX),
         "warp": lambda: warp_person(image, detection.mask, whole, target, canvas),
     }
     stages = {name: timed(job, repeats, warm_up) for name, job in jobs.items()}

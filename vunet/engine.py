@@ -44,6 +44,8 @@ Frame = Literal["appearance", "pose"]
 PLAIN_RGB = (128, 128, 128)
 """The neutral grey of `background="plain"`."""
 SAMPLE_SIZE = (512, 384)
+PREVIEW_PX = 512
+"""Longer side of pictures that follow the pointer."""
 MAX_SIDE_PX = 4096
 """Longest side of a result; larger photos are reduced to it."""
 _REGIONS = {

@@ -39,10 +39,6 @@ PRIOR_GROUPS = ((1,), (0, 2, 3, 8, 9, 14), (4, 5, 10, 11), (6, 7, 12, 13))
 
 
 _PAIRED = tuple(min(i, other) for i, other in enumerate(geo.MIRRORED_PARTS))
-_CLOTH_CELLS = 16
-"""Cells, in a picture's height, over which cloth is compared."""
-_SAME_CLOTH = 0.12
-"""Difference of mean colours, in [-1, 1], at which cloth counts as another."""
 _SHOWN_SHARE = 0.05
 """Of a part's crop that must lie on the person for the photo to show the part."""
 
@@ -169,28 +165,6 @@ def autocast(device: torch.device, enabled: bool) -> contextlib.AbstractContextM
 
 def _channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
-
-
-def _borrowed(warped: Warped, generated: Tensor, keep: Tensor) -> Tensor:
-    """(B, 1, H, W) how much of the chest's cloth serves for the back.
-
-    Where it has the colours that the network, which has not seen it, painted the back in: weave and
-    stripes stay, but not prints, ties and what an open jacket shows.
-
-    Args:
-        warped: Of the photo.
-        generated: (B, 3, H, W).
-        keep: See `Reposer.paint`.
-    """
-    H, W = generated.shape[2:]
-    with torch.no_grad():
-        side = max(3, H // _CLOTH_CELLS) | 1
-        apart = F.avg_pool2d(warped.colour - generated, side, 1, side // 2, count_include_pad=False)
-        agree = torch.exp(-(apart.square().mean(1, True) / _SAME_CLOTH**2))
-        own = (warped.weights * keep * warped.turned[:, :, None, None])[:, geo.TORSO, None]
-        own = own / warped.weights.sum(1, True).clamp_min(1e-4)
-        share = F.interpolate(own, size=(H, W), mode="bilinear", align_corners=False)
-        return share * agree * warped.cover
 
 
 def _constant_maps(values: Tensor, size: tuple[int, int]) -> Tensor:
@@ -659,9 +633,6 @@ class Reposer(nn.Module):
                 )
                 visibility = visibility + (1 - visibility) * kept
             visibility = visibility * cover
-            if warped is not None and bool((warped.turned[:, geo.TORSO] > 0).any()):
-                visibility = torch.maximum(visibility, _borrowed(warped, generated, keep))
-                colour = warped.colour
             image = visibility * colour + (1 - visibility) * generated
         return Painted(image, generated, y[:, 3:4], visibility, warped, None, None, latents, tints)
 

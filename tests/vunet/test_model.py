@@ -233,23 +233,19 @@ def test_hair_is_not_copied_over_a_face(model: Reposer, inputs: Inputs) -> None:
     )
 
 
-def test_backs_take_of_the_chest_only_cloth_of_their_colour(model: Reposer, inputs: Inputs) -> None:
+def test_a_chest_is_not_copied_onto_a_back(model: Reposer, inputs: Inputs) -> None:
     images, masks, source, target = inputs
     target = seen_from_behind(target)
     with torch.no_grad():
         latents = model.encode(images, masks, source, amp=False).mean
         warped = model.warp(images, masks, source, target, amp=False)
-        assert float(warped.turned[:, geo.TORSO].min()) == 1
-        # the network paints the back without having seen the chest
-        back = model.paint(latents, target, warped, source=source, amp=False).generated
-
-        def copied(colour: torch.Tensor) -> float:
-            dressed = dataclasses.replace(warped, colour=colour)
-            painted = model.paint(latents, target, dressed, source=source, amp=False)
-            return copied_where_strongest(painted, geo.TORSO)
-
-        same_cloth, other_cloth = copied(back), copied(-back.sign())
-    assert same_cloth > 3 * other_cloth
+        careless = dataclasses.replace(warped, turned=torch.zeros_like(warped.turned))
+        painted, copied = (
+            model.paint(latents, target, w, source=source, amp=False) for w in (warped, careless)
+        )
+    assert copied_where_strongest(painted, geo.TORSO) < 0.3 * copied_where_strongest(
+        copied, geo.TORSO
+    )
 
 
 def test_latents_and_pose_change_the_picture(model: Reposer, inputs: Inputs) -> None:
