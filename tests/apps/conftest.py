@@ -34,7 +34,7 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of the smallest network, drawn at random: they run, and that is all."""
     import torch
 
-    from vunet.checkpoint import save_reposer
+    from vunet.checkpoint import save_network
     from vunet.config import PRESETS
     from vunet.model import Reposer
 
@@ -42,7 +42,7 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = PRESETS["tiny"].model
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        save_reposer(Reposer(config), path, config)
+        save_network(Reposer(config), path, config)
     return path
 
 
