@@ -21,7 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +44,7 @@ from vunet.images import read_image
 
 _SCALES = (1.0, 0.7, 1.3)
 """Sizes of the photos, as shares of the bundled ones'."""
-_START_SECONDS = 120
+_START_SECONDS = 600
 """An app that does not answer by then has not started."""
 
 
@@ -148,7 +148,11 @@ def served(model: str, folder: Path) -> Iterator[App]:
         yield App(url, process.pid, folder)
     finally:
         process.terminate()
-        process.wait(30)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _answers(url: str) -> bool:
@@ -199,7 +203,14 @@ def task_of(tasks: Sequence[Task], clients: int, client: int, request: int) -> T
     return tasks[(client + request * clients) % len(tasks)]
 
 
-def drive(app: App, expected: dict[Task, str], clients: int, requests: int, every: int) -> Outcome:
+def drive(
+    app: App,
+    expected: dict[Task, str],
+    clients: int,
+    requests: int,
+    every: int,
+    read: Callable[[Reading], None] = lambda _: None,
+) -> Outcome:
     """Ask for pictures from many clients at once.
 
     Args:
@@ -208,11 +219,17 @@ def drive(app: App, expected: dict[Task, str], clients: int, requests: int, ever
         clients: So many at once.
         requests: So many each, one after the other.
         every: Answers between two readings of the app's memory.
+        read: Told each reading.
     """
     from gradio_client import Client, handle_file
 
     tasks, outcome, lock = list(expected), Outcome(), threading.Lock()
-    outcome.readings.append(app.reading(0))
+
+    def note() -> None:
+        outcome.readings.append(app.reading(outcome.answered))
+        read(outcome.readings[-1])
+
+    note()
 
     def client(number: int) -> None:
         with tempfile.TemporaryDirectory() as downloads:
@@ -240,7 +257,7 @@ def drive(app: App, expected: dict[Task, str], clients: int, requests: int, ever
                     if not right:
                         outcome.wrong.append(f"{name}: not {task.preset} of {task.photo.name}")
                     if outcome.answered % every == 0:
-                        outcome.readings.append(app.reading(outcome.answered))
+                        note()
 
     with ThreadPoolExecutor(clients) as pool:
         for done in [pool.submit(client, number) for number in range(clients)]:
@@ -301,7 +318,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             expected = right_answers(Engine.load(model), tasks_for(clients, photos))
             with served(model, folder) as app:
                 start = time.perf_counter()
-                outcome = drive(app, expected, clients, requests, every)
+                print("answered  memory MB  at most  threads  files  disk MB")
+                outcome = drive(app, expected, clients, requests, every, _print)
                 seconds = time.perf_counter() - start
             left = sum(1 for path in folder.rglob("*") if path.is_file())
         waits = outcome.waits
@@ -315,12 +333,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"95 % {waits[int(0.95 * (len(waits) - 1))]:.1f}, most {waits[-1]:.1f}; "
             f"{outcome.answered / seconds:.1f} pictures a second"
         )
-        print("the app  answered  memory MB  at most  threads  files  disk MB")
-        for r in outcome.readings:
-            memory, peak, threads = ("?" if x is None else x for x in (*_whole(r), r.threads))
-            print(
-                f"{r.answered:17} {memory:>10} {peak:>8} {threads:>8} {r.files:6} {r.disk_mb:8.1f}"
-            )
         print(f"files left behind by the app: {left}")
         for text in (*outcome.wrong, *outcome.lost):
             print(text, file=sys.stderr)
@@ -329,9 +341,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return tyro.cli(load, args=arguments)
 
 
-def _whole(reading: Reading) -> tuple[int | None, int | None]:
-    now, peak = reading.memory_mb, reading.peak_mb
-    return None if now is None else round(now), None if peak is None else round(peak)
+def _print(reading: Reading) -> None:
+    r = reading
+    now, peak, threads = (
+        "?" if x is None else f"{x:.0f}" for x in (r.memory_mb, r.peak_mb, r.threads)
+    )
+    print(
+        f"{r.answered:8} {now:>10} {peak:>8} {threads:>8} {r.files:6} {r.disk_mb:8.1f}", flush=True
+    )
 
 
 if __name__ == "__main__":
