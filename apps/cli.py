@@ -7,7 +7,6 @@ failed, 130 stopped by Ctrl-C.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import io
 import os
 import re
@@ -22,6 +21,7 @@ from tyro.conf import subcommand
 from apps.commands import Command, Verb
 from apps.draw_command import Draw
 from apps.errors import sentence
+from apps.memory import reuse_memory
 from apps.video_command import Video
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ else:
 
 DEBUG = "VUNET_DEBUG"
 """Environment variable: where set and not empty, failures show their traceback."""
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-"""Of glibc's malloc.h."""
 _BUG, _UNUSABLE, _STOPPED, _NO_READER = 1, 2, 130, 141
 _DESCRIPTION = "Re-pose a person from one photograph."
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -54,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    _reuse_memory()
+    reuse_memory()
     debug = bool(os.environ.get(DEBUG))
     try:
         if given == ["--version"]:
@@ -146,18 +144,6 @@ def _quiet_libraries(debug: bool) -> Iterator[None]:
         if not debug:
             warnings.simplefilter("ignore")
         yield
-
-
-def _reuse_memory() -> None:
-    """Have glibc keep pictures' memory for the next picture.
-
-    A tenth of the time of a re-pose goes into asking the system for it again and again.
-    """
-    with contextlib.suppress(OSError, AttributeError):  # another C library
-        libc = ctypes.CDLL("libc.so.6")
-        most = 32 << 20  # the most that glibc takes as threshold
-        libc.mallopt(_M_MMAP_THRESHOLD, most)
-        libc.mallopt(_M_TRIM_THRESHOLD, 8 * most)
 
 
 def _complain(text: str) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg, subcommand
 
 from apps.errors import UsageError
+from apps.memory import share_one_heap
 
 if TYPE_CHECKING:
     import numpy as np
@@ -647,6 +648,8 @@ class App:
         if not 1 <= self.port <= 65535:
             raise UsageError(f"--port must be between 1 and 65535, got {self.port}")
         _check_port(self.port)
+
+        share_one_heap()
 
         from apps.page import serve
         from vunet.engine import Engine

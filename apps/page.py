@@ -22,12 +22,13 @@ from gradio import themes
 
 from apps.demo import examples
 from apps.editor import PoseEditor
-from apps.studio import KEEP_SECONDS, Studio, panel
+from apps.studio import Studio, panel
 from apps.tab_editor import editor_tab
 from apps.tab_mix import mix_tab
 from apps.tab_repose import repose_tab
 from apps.tab_scribble import scribble_tab
 from apps.tab_sequence import sequence_tab
+from apps.tidy import tidied
 
 if TYPE_CHECKING:
     from vunet.engine import Engine
@@ -36,6 +37,8 @@ MAX_UPLOAD = "100mb"
 """Larger uploads are refused by the server; pictures and poses have smaller limits of their own."""
 MAX_WAITING = 200
 """Calls that may wait; more are told to come again."""
+MAX_SESSIONS = 256
+"""Visits whose state is kept, a third of a megabyte each; those longest unused start anew."""
 _WEB = Path(__file__).parent / "web"
 
 
@@ -75,11 +78,7 @@ def build(engine: Engine) -> gr.Blocks:
         The page, not yet served; see `launch`.
     """
     studio = Studio(engine)
-    page = gr.Blocks(
-        title="vunet: re-pose a person",
-        analytics_enabled=False,
-        delete_cache=(KEEP_SECONDS // 6, KEEP_SECONDS),
-    )
+    page = gr.Blocks(title="vunet: re-pose a person", analytics_enabled=False)
     with page:
         gr.Markdown(
             "# Re-pose a person\nGive a photo of one person and a pose. The picture is drawn on "
@@ -121,7 +120,11 @@ def launch(engine: Engine, port: int | None, *, block: bool) -> gr.Blocks:
         The page; its `local_url` says where it is, its `close` stops it.
     """
     own = tempfile.TemporaryDirectory(prefix="vunet-")  # removed when the program ends
-    os.environ["GRADIO_TEMP_DIR"] = own.name
+    folder = Path(own.name).resolve()
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    # no records of events, and no sums over all of them after each, for a page that is off
+    os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
+    os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(10**12)
     page = build(engine)
     page.own_folder = own  # pyright: ignore[reportAttributeAccessIssue] - lives as long as the page
     page.queue(default_concurrency_limit=1, max_size=MAX_WAITING)
@@ -136,6 +139,8 @@ def launch(engine: Engine, port: int | None, *, block: bool) -> gr.Blocks:
         footer_links=["api"],
         enable_monitoring=False,
         run_history=False,
+        state_session_capacity=MAX_SESSIONS,
+        app_kwargs={"lifespan": tidied(page, folder)},
         allowed_paths=[str(path.parent) for path in examples()[:1]],
         ssr_mode=False,
         pwa=False,

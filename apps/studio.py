@@ -15,11 +15,9 @@ import html
 import math
 import os
 import secrets
-import shutil
 import tempfile
 import threading
-import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +30,7 @@ import numpy as np
 from apps.editor import file_url
 from apps.errors import sentence
 from apps.live import live_hint, live_picture
+from apps.memory import OneThread
 from pose.formats import write_poses
 from pose.presets import PRESETS
 from vunet.engine import PREVIEW_PX
@@ -57,12 +56,12 @@ FRAMES = {"The photo's": "appearance", "The pose's": "pose"}
 SOURCE, PLACE = next(iter(BACKGROUNDS)), next(iter(FRAMES))
 INVENTED_RGB = (225, 60, 140)
 """Colour laid over what the network made up."""
-KEEP_SECONDS = 2 * 3600
-"""How long results stay to be downloaded."""
 _KEPT = {False: 4, True: 32}
 """Photos that are kept in full size, and reduced ones."""
 _FOLDERS: set[Path] = set()
 """Where uploads of the pages of this process lie; nothing else is read."""
+_DRAWING = OneThread("vunet-drawing")
+"""Where handlers run: memory grows with each thread that draws."""
 _TITLE = "This cannot be used"
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 """For events that only rearrange the page."""
@@ -83,7 +82,6 @@ class Studio:
         _ = engine.estimator  # loaded once, before threads ask for it
         self._folder = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()).resolve()
         _FOLDERS.add(self._folder)
-        self._folders: deque[tuple[float, Path]] = deque()
         self._seen: dict[bool, OrderedDict[tuple[Any, ...], Prepared]]
         self._seen = {preview: OrderedDict() for preview in _KEPT}
         self._grounds: WeakKeyDictionary[Prepared, str] = WeakKeyDictionary()
@@ -107,8 +105,9 @@ class Studio:
         if path is None:
             raise refusal("Give a photo of the person first.")
         number = int(number_of(person or 1, "Person", 1, 16))
-        facts = Path(path).stat()
-        key = (path, facts.st_mtime_ns, facts.st_size, number)
+        os.utime(path)  # in use, so that `apps.tidy` leaves it
+        # gradio names folders after their content: a photo that is uploaded again is not another
+        key = (path, Path(path).stat().st_size, number)
         with self._lock:
             return self._prepared(key, preview, named((photo,)))
 
@@ -131,13 +130,9 @@ class Studio:
         return found
 
     def new_folder(self) -> Path:
-        """A folder for one result among gradio's own files; it is gone after some hours."""
+        """A folder for one result among gradio's own files; `apps.tidy` removes it some day."""
         folder = self._folder / secrets.token_hex(12)
         folder.mkdir(parents=True)
-        now = time.monotonic()
-        self._folders.append((now, folder))
-        while self._folders[0][0] < now - KEEP_SECONDS:
-            shutil.rmtree(self._folders.popleft()[1], ignore_errors=True)
         return folder
 
     def saved(self, drawn: Result, photo: Upload) -> Made:
@@ -161,7 +156,7 @@ class Studio:
     def photo_url(self, photo: Upload, person: float | None = None) -> str:
         """Where the page finds an uploaded photo, reduced, for the editor's ground."""
         prepared = self.prepared(photo, person, preview=True)
-        if prepared not in self._grounds:
+        if not Path(self._grounds.get(prepared, "")).is_file():  # or removed since
             self._grounds[prepared] = self.gallery([prepared.subject.image])[0]
         return file_url(self._grounds[prepared])
 
@@ -458,7 +453,7 @@ def told(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def careful(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return function(*args, **kwargs)
+            return _DRAWING.run(function, *args, **kwargs)
         except (ValueError, OSError, MemoryError) as error:
             fields = [f for a in args for f in (a if isinstance(a, list) else [a])]
             raise error_for_page(error, fields) from error

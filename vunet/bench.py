@@ -8,6 +8,7 @@ Knows nothing of options or of the bundled pictures.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import platform
@@ -216,17 +217,26 @@ def timed(job: Callable[[], Any], repeats: int, warm_up: int) -> dict[str, float
 
 def peak_memory_mb() -> float | None:
     """The most memory this process has held, in MB of 10^6 bytes; None where nobody tells."""
-    try:
-        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-            if line.startswith("VmHWM:"):
-                return round(int(line.split()[1]) * 1024 / 1e6, 1)
-    except (OSError, ValueError):
-        pass
-    if sys.platform == "darwin":
+    _, peak = memory_mb(os.getpid())
+    if peak is None and sys.platform == "darwin":
         import resource
 
         return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 1)
-    return None
+    return peak
+
+
+def memory_mb(pid: int) -> tuple[float | None, float | None]:
+    """What a process holds in memory and the most it has held, in MB of 10^6 bytes.
+
+    None where nobody tells: only Linux does of other processes.
+    """
+    found: dict[str, float] = {}
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
+            name, _, value = line.partition(":")
+            if name in ("VmRSS", "VmHWM"):
+                found[name] = round(int(value.split()[0]) * 1024 / 1e6, 1)
+    return found.get("VmRSS"), found.get("VmHWM")
 
 
 def format_card(report: Mapping[str, Any]) -> str:

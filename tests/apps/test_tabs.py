@@ -502,14 +502,3 @@ def test_files_outside_the_apps_folder_are_not_read(
         assert "reposed" not in events
     for path in (secret, Path(__file__), Path("/etc/hostname")):
         assert httpx.get(f"{address}gradio_api/file={path}").status_code in (403, 404)
-
-
-@pytest.mark.slow
-def test_clients_at_once_are_all_answered_rightly(tiny_weights: Path) -> None:
-    from apps.load import drive
-    from vunet.engine import Engine
-
-    outcome = drive(Engine.load(tiny_weights, device="cpu"), clients=6, requests=2)
-    assert outcome.answered == 12
-    assert outcome.wrong == 0
-    assert outcome.lost == []
