@@ -187,7 +187,7 @@ class Studio:
         now, old = time.monotonic(), []
         with self._folders_lock:
             self._folders.append((now, folder))
-            while self._folders[0][0] < now - KEEP_SECONDS:
+            while self._folders and self._folders[0][0] < now - KEEP_SECONDS:
                 old.append(self._folders.popleft()[1])
         for path in old:
             shutil.rmtree(path, ignore_errors=True)
