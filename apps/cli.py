@@ -19,6 +19,7 @@ import tyro
 from tyro.conf import subcommand
 
 from apps.commands import Command, Verb
+from apps.draw_command import Draw
 from apps.errors import sentence
 from apps.memory import reuse_memory
 from apps.video_command import Video
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     AnyVerb = Command
 else:
-    AnyVerb = Verb | Annotated[Video, subcommand("video")]
+    AnyVerb = Verb | Annotated[Draw, subcommand("draw")] | Annotated[Video, subcommand("video")]
 
 DEBUG = "VUNET_DEBUG"
 """Environment variable: where set and not empty, failures show their traceback."""

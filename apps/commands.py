@@ -10,7 +10,7 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from pose.types import Pose
     from vunet.config import TrainConfig
+    from vunet.dataset import Dataset
     from vunet.engine import Engine
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -115,15 +116,15 @@ class Repose(_Drawing):
 
     def run(self) -> int:
         """Write one picture, or those of a table."""
-        _check_seed(self.seed)
+        check_seed(self.seed)
         if self.pairs is not None:
             return self._run_pairs(self.pairs)
         if self.appearance is None or self.pose is None:
             raise UsageError("repose needs a photo and --pose POSE, or --pairs PAIRS.csv")
-        _check_picture(self.out, transparent=self.background == "transparent")
+        check_picture(self.out, transparent=self.background == "transparent")
         result = self._draw(self.load(), str(self.appearance), self.pose)
         result.save(self.out)
-        _note(result.warnings)
+        note(result.warnings)
         print(self.out)
         return 0
 
@@ -135,7 +136,7 @@ class Repose(_Drawing):
                 "--pairs names photos and poses itself; leave APPEARANCE, --pose and --also out"
             )
         rows = read_table(pairs)
-        _check_file(self.out / REPORT)
+        check_file(self.out / REPORT)
         engine = self.load()
         failed = run_batch(pairs, rows, self.out, lambda look, pose: self._draw(engine, look, pose))
         print(f"{len(rows) - failed} of {len(rows)} pictures written; see {self.out / REPORT}")
@@ -170,8 +171,8 @@ class Mix(_Drawing):
 
     def run(self) -> int:
         """Write the picture."""
-        _check_seed(self.seed)
-        _check_picture(self.out, transparent=self.background == "transparent")
+        check_seed(self.seed)
+        check_picture(self.out, transparent=self.background == "transparent")
         parts: dict[str, str | Path] = dict(_assignments("--part", self.part))
         strength = {}
         for name, text in _assignments("--strength", self.strength).items():
@@ -181,7 +182,7 @@ class Mix(_Drawing):
                 raise UsageError(f"--strength {name}={text}: give a number from 0 to 1") from None
         result = self.load().mix(self.base, parts, self.pose, strength=strength, **self.options())
         result.save(self.out)
-        _note(result.warnings)
+        note(result.warnings)
         print(self.out)
         return 0
 
@@ -209,9 +210,9 @@ class FindPose:
         from vunet.images import read_image, shown, write_atomic, write_png
 
         if self.out is not None:
-            _check_file(self.out)
+            check_file(self.out)
         if self.draw is not None:
-            _check_picture(self.draw)
+            check_picture(self.draw)
         image = read_image(self.photo)
         people = PoseEstimator().find(image, max_people=MAX_PEOPLE)
         if not people:
@@ -259,8 +260,8 @@ class Sample:
         from vunet.engine import Engine
         from vunet.images import write_png
 
-        _check_seed(self.seed)
-        _check_picture(self.out)
+        check_seed(self.seed)
+        check_picture(self.out)
         engine = Engine.load(self.model, device=self.device)
         results = engine.sample(
             self.pose, self.count, seed=self.seed, temperature=self.temperature, size=self.size
@@ -271,7 +272,7 @@ class Sample:
             "vunet:weights": engine.weights_sha256,
         }
         write_png(grid([result.image for result in results]), self.out, text=text)
-        _note(results[0].warnings)
+        note(results[0].warnings)
         print(self.out)
         return 0
 
@@ -302,6 +303,13 @@ class Prepare:
     """PHOTOS is a set of rendered people with index.jsonl."""
     seed: Whole = 0
     """Chooses the closer framings."""
+    drawings: Annotated[
+        Literal["things", "people"] | None, arg(metavar="{things,people}", help_behavior_hint="")
+    ] = None
+    """Make drawings of the photos, each of a single thing or of a person, for `vunet train`'s
+    garment and sketch; --labels paints people's regions, --holdout photo leaves out a tenth."""
+    classes: Annotated[Path | None, arg(metavar="TABLE.csv", help_behavior_hint="")] = None
+    """With --drawings: table with the columns file and label, what each photo shows."""
 
     def run(self) -> int:
         """Prepare, and say which photos were left out and why."""
@@ -312,6 +320,10 @@ class Prepare:
         if self.framings < 0 or (self.workers is not None and self.workers < 1):
             raise UsageError("--framings must be 0 or more and --workers 1 or more")
         workers = self.workers or min(8, os.cpu_count() or 1)
+        if self.drawings is not None:
+            return self._draw(quiet)
+        if self.classes is not None:
+            raise UsageError("--classes goes with --drawings")
         if self.renders:
             if self.holdout not in (None, "none", "avatar"):
                 raise UsageError(f"--holdout {self.holdout} is for photos; use none or avatar")
@@ -330,7 +342,7 @@ class Prepare:
                     f"--labels {self.labels}: give a folder of PNG labels with "
                     "label_names.json, a list of names, beside it"
                 )
-            _check_seed(self.seed)
+            check_seed(self.seed)
             options = PrepareOptions(
                 group=self.group,
                 labels=self.labels,
@@ -342,19 +354,55 @@ class Prepare:
         print(f"{self.out}: {report.summary()}")
         return 0
 
+    def _draw(self, quiet: bool) -> int:
+        from vunet.drawing.prepare import photo_files, prepare_drawings
+        from vunet.drawing.subject import object_mask
+
+        parts = {None: "all", "none": "all", "photo": "training", "only-photo": "held-back"}
+        if self.holdout not in parts or self.renders:
+            raise UsageError("--drawings is for photos; with --holdout photo or only-photo")
+        report = prepare_drawings(
+            photo_files(self.photos),
+            self.out,
+            part=parts[self.holdout],
+            classes=self.classes,
+            labels=self.labels,
+            mask_of=object_mask if self.drawings == "things" else _person_masks(),
+            quiet=quiet,
+        )
+        print(f"{self.out}: {report.count} drawings, {len(report.left_out)} photos left out")
+        note(report.left_out[:20])
+        return 0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Train:
     """Train a re-posing network. Stops cleanly on time or Ctrl-C; --resume goes on."""
 
     preset: Annotated[
-        Positional[Literal["person", "tiny", "vunet-2018", "pix2pix"]],
-        arg(metavar="{person,tiny,vunet-2018,pix2pix}"),
+        Positional[
+            Literal[
+                "person",
+                "garment",
+                "sketch",
+                "pairs",
+                "tiny",
+                "tiny-pairs",
+                "vunet-2018",
+                "pix2pix",
+                "drawing-pix2pix",
+            ]
+        ],
+        arg(metavar="PRESET"),
     ]
-    """What to train: person is the real network, tiny a rehearsal of seconds, the others are what
-    it is measured against."""
+    """What to train: person (poses), garment (drawings of things), sketch (drawings of people),
+    pairs (any folder of A|B pictures, of two folders with equal names, or of photos); tiny and
+    tiny-pairs rehearse it in seconds; vunet-2018, pix2pix and drawing-pix2pix are what ours are
+    measured against."""
     data: Folders = ()
-    """Training set made by `vunet prepare`."""
+    """Training set made by `vunet prepare`; for pairs, any folder of pictures."""
+    backwards: Flag = False
+    """For pairs: the drawing is the right half, or in the second folder by name."""
     out: Annotated[Path, arg(metavar="RUN")]
     """Run folder: weights, state, metrics.jsonl, sheets."""
     resume: Flag = False
@@ -448,9 +496,18 @@ class Train:
             raise UsageError("training needs --data DATASET; make one with `vunet prepare`")
         _check_folder(self.out)
 
+        from vunet.config import DrawingConfig
         from vunet.dataset import open_dataset
+        from vunet.drawing.prepare import config_for
         from vunet.train import TrainPlan, train
 
+        quiet = not sys.stderr.isatty()
+        validation = [open_dataset(path) for path in self.validation]
+        if isinstance(config.model, DrawingConfig):
+            data = self._drawings(validation, quiet)
+            config = config_for(config, data)
+        else:
+            data = [open_dataset(path) for path in self.data]
         main = os.environ.get("RANK", "0") == "0"  # set by torchrun
         plan = TrainPlan(
             out=self.out,
@@ -458,12 +515,12 @@ class Train:
             resume=self.resume,
             init=self.init,
             backbones=self.backbones,
-            validation=tuple(open_dataset(path) for path in self.validation),
+            validation=tuple(validation),
             every_minutes=self.every_minutes,
             device=self.device,
-            quiet=not sys.stderr.isatty(),
+            quiet=quiet,
         )
-        done = train(config, [open_dataset(path) for path in self.data], plan)
+        done = train(config, data, plan)
         if main:
             print(
                 f"{self.out / 'model.safetensors'}: step {done['step']}"
@@ -473,6 +530,25 @@ class Train:
                 + ("" if done["over"] or config.steps else " --minutes N")
             )
         return 0
+
+    def _drawings(self, validation: list[Dataset], quiet: bool) -> list[Dataset]:
+        """The sets, made from plain folders where they are none; a tenth goes to validation."""
+        from vunet.drawing.pairs import open_or_prepare
+
+        data = []
+        for number, folder in enumerate(self.data):
+            work = self.out / "sets" / str(number)
+            source = work / "training" if self.resume and (work / "training").is_dir() else folder
+            found, check, report = open_or_prepare(
+                source, work, backwards=self.backwards, quiet=quiet
+            )
+            data.append(found)
+            if check is not None and not self.validation:
+                validation.append(check)
+            if report is not None:
+                print(f"{folder}: {report.count} pictures, {len(report.left_out)} left out")
+                note(report.left_out[:20])
+        return data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -502,9 +578,9 @@ class Evaluate:
         if not 0 <= self.rim <= 64:
             raise UsageError("--rim must be between 0 and 64")
         if self.json is not None:
-            _check_file(self.json)
+            check_file(self.json)
         if self.sheet is not None:
-            _check_picture(self.sheet, endings=(".jpg", ".jpeg"))
+            check_picture(self.sheet, endings=(".jpg", ".jpeg"))
         report = evaluate_files(
             self.pairs,
             self.model or ("person",),
@@ -541,7 +617,7 @@ class Bench:
         if self.repeats < 1:
             raise UsageError("--repeats must be 1 or more")
         if self.json is not None:
-            _check_file(self.json)
+            check_file(self.json)
         report = run_bench(
             example(1), example(2), model=self.model, device=self.device, repeats=self.repeats
         )
@@ -617,7 +693,7 @@ class Poses:
         from pose.presets import PRESETS
 
         if self.out is not None:
-            _check_picture(self.out)
+            check_picture(self.out)
 
             from apps.sheets import Tile, compose, stick_figure
             from vunet.images import write_png
@@ -644,7 +720,7 @@ class Demo:
 
     def run(self) -> int:
         """Write the sheet."""
-        _check_picture(self.out)
+        check_picture(self.out)
 
         from apps.demo import draw_demo
         from vunet.engine import Engine
@@ -677,7 +753,8 @@ else:
 # -- steps ---------------------------------------------------------------------------------------
 
 
-def _note(warnings: Iterable[str]) -> None:
+def note(warnings: Iterable[str]) -> None:
+    """Print notes on standard error."""
     for text in warnings:
         print(f"note: {text}", file=sys.stderr)
 
@@ -695,12 +772,13 @@ def _assignments(option: str, given: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _check_seed(seed: int) -> None:
+def check_seed(seed: int) -> None:
+    """Refuse a seed that the generators cannot take."""
     if not 0 <= seed < 2**63:
         raise UsageError(f"--seed must be a whole number from 0 to 2^63 - 1, got {seed}")
 
 
-def _check_picture(path: Path, *, transparent: bool = False, endings: Sequence[str] = ()) -> None:
+def check_picture(path: Path, *, transparent: bool = False, endings: Sequence[str] = ()) -> None:
     """Refuse a picture's path that cannot be written, before any work is done."""
     from vunet.images import OutputError, check_output, shown
 
@@ -711,10 +789,10 @@ def _check_picture(path: Path, *, transparent: bool = False, endings: Sequence[s
         raise OutputError(
             f"{shown(path)} cannot be transparent, being a JPEG; write to a name ending in .png"
         )
-    _check_file(path)
+    check_file(path)
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
     """Refuse a file's path that cannot be written, before any work is done."""
     from vunet.images import OutputError, shown
 
@@ -765,6 +843,19 @@ def _check_port(port: int) -> None:
             ) from None
 
 
+def _person_masks() -> Callable[[np.ndarray], np.ndarray | None]:
+    """What finds the largest person of a photo."""
+    from pose.estimator import PoseEstimator
+
+    estimator = PoseEstimator()
+
+    def mask_of(image: np.ndarray) -> np.ndarray | None:
+        people = estimator.find(image, max_people=1)
+        return (people[0].mask * 255).astype("uint8") if people else None
+
+    return mask_of
+
+
 def _is_label_folder(path: Path) -> bool:
     try:
         names = json.loads((path.parent / "label_names.json").read_text(encoding="utf-8"))
@@ -780,7 +871,7 @@ def _run_config(path: Path, base: TrainConfig) -> TrainConfig:
         path: The run's config.json.
         base: Gives the settings that the file does not name.
     """
-    from vunet.config import model_config_from
+    from vunet.config import network_config_from
     from vunet.images import shown
 
     try:
@@ -794,7 +885,7 @@ def _run_config(path: Path, base: TrainConfig) -> TrainConfig:
             for name, value in values.items()
         }
         if "model" in values:
-            plain["model"] = model_config_from(values["model"])
+            plain["model"] = network_config_from(values["model"])
         return dataclasses.replace(base, **plain)
     except FileNotFoundError:
         raise UsageError(

@@ -55,7 +55,8 @@ def theme() -> themes.Base:
     ).set(
         button_primary_background_fill="*primary_700",
         button_primary_background_fill_hover="*primary_800",
-        button_primary_background_fill_dark="*primary_600",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_800",
         button_primary_text_color="white",
         block_shadow="none",
         block_label_text_weight="500",
@@ -87,7 +88,7 @@ def build(engine: Engine) -> gr.Blocks:
         )
         with gr.Row(elem_id="columns", equal_height=False):
             with gr.Column(scale=3, min_width=240, elem_id="person"):
-                common = panel()
+                common = panel(studio)
             with gr.Column(scale=8, min_width=280):
                 editor = PoseEditor(
                     render=False,
@@ -95,15 +96,17 @@ def build(engine: Engine) -> gr.Blocks:
                     elem_id="pose-editor",
                 )
                 with gr.Tabs(elem_id="tabs") as tabs:
-                    with gr.Tab("Re-pose", id="repose"):
+                    with gr.Tab("Re-pose", id="repose") as tab:
+                        common.opened(tab)
                         repose_tab(studio, common, editor)
-                    with gr.Tab("Pose editor", id="editor"):
-                        editor_tab(studio, common, editor)
-                    with gr.Tab("Scribble", id="scribble"):
-                        scribble_tab(studio, common, tabs, editor)
-                    with gr.Tab("Mix", id="mix"):
-                        mix_tab(studio, common)
-                    with gr.Tab("Sequence", id="sequence"):
+                    with gr.Tab("Pose editor", id="editor") as tab:
+                        editor_tab(studio, common, tab, editor)
+                    with gr.Tab("Scribble", id="scribble") as tab:
+                        scribble_tab(studio, common, tab, tabs, editor)
+                    with gr.Tab("Mix", id="mix") as tab:
+                        mix_tab(studio, common, tab)
+                    with gr.Tab("Sequence", id="sequence") as tab:
+                        common.opened(tab)
                         sequence_tab(studio, common)
     return page
 

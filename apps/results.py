@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from apps.studio import QUIET, Made, notes_of
+from apps.cancel import Trigger, cancellable
+from apps.studio import ENGINE, QUIET, Made, notes_of, refusal, told
 from vunet.engine import Result
 from vunet.images import read_image
 
@@ -55,12 +57,13 @@ class ResultView:
                 self.mask = gr.DownloadButton("Download mask", size="sm", interactive=False)
                 self.pose = gr.DownloadButton("Download pose", size="sm", interactive=False)
         self.made = gr.State(None)
-        self.show.change(
-            self._switched,
-            [self.show, self.made],
-            [self.picture, self.slider],
+        self._switching: dict[str, Any] = {
+            "fn": told(self._switched),
+            "inputs": [self.show, self.made],
+            "outputs": [self.picture, self.slider],
             **QUIET,
-        )
+        }
+        self.show.change(**self._switching)
 
     @property
     def outputs(self) -> list[Any]:
@@ -82,26 +85,37 @@ class ResultView:
         notes = notes_of(tuple(dict.fromkeys((*further, *drawn.warnings))), given)
         return made.picture, notes, made.mask, made.pose, made
 
-    def follow(self, drawing: Any) -> None:  # noqa: ANN401 - gradio's dependency
-        """Show each new result as it was chosen to be shown."""
-        drawing.success(
-            self._switched,
-            [self.show, self.made],
-            [self.picture, self.slider],
-            **QUIET,
-        )
-        drawing.success(
-            lambda: [gr.update(interactive=True)] * 2 + [gr.update(visible=True)],
-            None,
-            [self.mask, self.pose, self._block],
-            **QUIET,
-        )
+    def drawn_by(
+        self, triggers: Sequence[Trigger], stop: gr.Button, call: Mapping[str, Any], api_name: str
+    ) -> None:
+        """Draw upon events, unless cancelled, and show each result as it was chosen to be shown.
+
+        Args:
+            triggers: Events; the first is the endpoint's for programs.
+            stop: Cancels.
+            call: The handler, which yields `values` at last, as `fn`, and its `inputs`.
+            api_name: The endpoint's name.
+        """
+        common = {**call, "outputs": self.outputs, "show_progress_on": self.picture, **ENGINE}
+        first, *others = triggers
+        calls: list[tuple[Trigger, dict[str, Any]]] = [(first, {**common, "api_name": api_name})]
+        calls += [(other, {**common, "api_visibility": "private"}) for other in others]
+        for drawing in cancellable(stop, calls, shows=[self._block]):
+            drawing.success(**self._switching)
+            drawing.success(
+                lambda: [gr.update(interactive=True)] * 2,
+                None,
+                [self.mask, self.pose],
+                **QUIET,
+            )
 
     @staticmethod
     def _switched(show: str, made: Made | None) -> tuple[Any, Any]:
         """Updates of picture and slider."""
         if made is None:
             return gr.skip(), gr.skip()
+        if not Path(made.picture).is_file():
+            raise refusal("This result is no longer kept; make it again.")
         if show == COMPARE:
             if made.before is not None and _alike(made.before, made.picture):
                 both = (made.before, made.picture)

@@ -18,10 +18,10 @@ import secrets
 import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar
 from weakref import WeakKeyDictionary
 
 import gradio as gr
@@ -34,9 +34,11 @@ from apps.memory import OneThread
 from pose.formats import write_poses
 from pose.presets import PRESETS
 from vunet.engine import PREVIEW_PX
-from vunet.images import read_image, write_png
+from vunet.images import ImageError, read_image, write_png
+from vunet.poses import place_on_photo, resolve_pose
 
 if TYPE_CHECKING:
+    from pose.types import Pose
     from vunet.engine import Engine, Prepared, Result
 
 P = ParamSpec("P")
@@ -72,6 +74,18 @@ ENGINE: dict[str, Any] = {
     "concurrency_id": "engine",
 }
 """For events that draw: one after the other, in the order they came."""
+ARRANGING: dict[str, Any] = {**ENGINE, **QUIET}
+"""For events that need the engine to rearrange the page."""
+FOLLOWING: dict[str, Any] = {"trigger_mode": "always_last", **ARRANGING}
+"""For live views: of events that come while one is drawn, the last alone counts."""
+
+
+class Asked(TypedDict):
+    """What a visitor asks of a picture besides the pose, as the engine's verbs take it."""
+
+    background: str
+    retarget: bool
+    seed: int
 
 
 class Studio:
@@ -129,6 +143,41 @@ class Studio:
             seen.popitem(last=False)
         return found
 
+    def steps(
+        self, progress: gr.Progress, photo: Upload, person: float | None, background: str
+    ) -> Generator[None, None, Prepared]:
+        """Look at a photo stage by stage, see `apps.cancel.staged`.
+
+        Args:
+            progress: Told of each stage.
+            photo: The upload.
+            person: Number of the person, 1 the largest.
+            background: The engine's word; what the person hides is filled in if it is "source".
+
+        Returns:
+            As `prepared`, by `yield from`.
+        """
+        progress(0.1, desc="Looking at the photo")
+        found = self.prepared(photo, person)
+        yield
+        if background == "source":
+            progress(0.3, desc="Filling in what the person hides")
+            _ = found.ground  # kept
+            yield
+        progress(0.5, desc="Drawing")
+        return found
+
+    def on_photo(self, pose: Pose, photo: Upload, person: float | None, keep_limbs: bool) -> Pose:
+        """A whole pose where the person of a photo would take it."""
+        subject = self.prepared(photo, person).subject
+        whole = self.whole(pose)
+        canvas = subject.image.shape[:2]
+        return place_on_photo(whole, subject.pose, keep_limbs=keep_limbs, canvas=canvas)[0]
+
+    def whole(self, pose: Pose) -> Pose:
+        """A pose with likely places for the joints that it lacks."""
+        return resolve_pose(pose, person=None, estimator=self.engine.estimator).pose
+
     def new_folder(self) -> Path:
         """A folder for one result among gradio's own files; `apps.tidy` removes it some day."""
         folder = self._folder / secrets.token_hex(12)
@@ -185,12 +234,52 @@ class Panel:
     retarget: gr.Checkbox
     person: gr.Number
     seed: gr.Number
+    tab: gr.State
+    """Which tab is open."""
+
+    def follow(
+        self,
+        tab: gr.Tab,
+        draw: Callable[..., Any],
+        inputs: Sequence[Any],
+        outputs: Any,  # noqa: ANN401 - fields
+        triggers: Sequence[Callable[..., Any]],
+    ) -> None:
+        """Keep a live view up to date, while its tab is open and when it is opened.
+
+        Args:
+            tab: Where the view is.
+            draw: Makes the values of the outputs.
+            inputs: Fields that `draw` takes.
+            outputs: Fields that it fills.
+            triggers: Events upon which it draws, such as `field.change`.
+        """
+        careful = told(draw)
+
+        def drawn(now: str, *given: Any) -> Any:  # noqa: ANN401 - fields
+            return careful(*given) if now == tab.id else gr.skip()
+
+        options = {"inputs": [self.tab, *inputs], "outputs": outputs, **FOLLOWING}
+        for trigger in triggers:
+            trigger(drawn, **options)
+        self.opened(tab).success(drawn, **options)
+
+    def opened(self, tab: gr.Tab) -> Any:  # noqa: ANN401 - gradio's dependency
+        """Note when a tab is opened."""
+        return tab.select(lambda: tab.id, None, self.tab, **QUIET)
 
 
-def panel() -> Panel:
-    """Lay out photo, background and settings."""
+def panel(studio: Studio) -> Panel:
+    """Lay out photo, background and settings; the person is looked for as soon as there is one.
+
+    Args:
+        studio: Looks.
+    """
     gr.Markdown("The person", elem_classes="step")
-    photo = picture_field("Photo of the person", "photo")
+    photo = picture_field(
+        "Photo of the person", "photo", placeholder="Drop a photo here, or click to choose one"
+    )
+    found = gr.Markdown(visible=False, elem_classes="notes", elem_id="photo-notes")
     with gr.Accordion("Background and settings", open=False, elem_id="settings"):
         background = gr.Radio(list(BACKGROUNDS), value=SOURCE, label="Background")
         backdrop = picture_field("Picture for the background", "backdrop", visible=False)
@@ -220,7 +309,36 @@ def panel() -> Panel:
     )
     for field in (photo, backdrop):
         checked(field)
-    return Panel(photo, background, backdrop, retarget, person, seed)
+
+    @told
+    def look(
+        photo: Upload,
+        person: float | None,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008 - how gradio passes it
+    ) -> dict[str, Any]:
+        if path_of(photo) is None:
+            return gr.update(value="", visible=False)
+        progress(0.1, desc="Looking for the person")
+        try:
+            said = notes_of(studio.prepared(photo, person).warnings) or "Person found."
+        except ImageError:  # said by the field itself
+            said = ""
+        except ValueError as error:
+            said = notes_of((html.unescape(error_for_page(error, (photo,)).message),))
+        return gr.update(value=said, visible=bool(said))
+
+    looking: dict[str, Any] = {
+        "fn": look,
+        "inputs": [photo, person],
+        "outputs": found,
+        "show_progress_on": photo,
+        "trigger_mode": "always_last",
+        "api_visibility": "private",
+        **ENGINE,
+    }
+    photo.change(**looking)
+    person.change(**looking)
+    return Panel(photo, background, backdrop, retarget, person, seed, gr.State("repose"))
 
 
 def picture_field(
@@ -229,14 +347,15 @@ def picture_field(
     *,
     visible: bool = True,
     height: int = 380,
-    sources: Sequence[str] = ("upload", "clipboard"),
+    placeholder: str | None = None,
 ) -> gr.Image:
     """A field that takes a picture's file as it is."""
     return gr.Image(
         label=label,
         type="filepath",
-        sources=list(sources),  # pyright: ignore[reportArgumentType]
+        sources=["upload", "clipboard"],
         height=height,
+        placeholder=placeholder,
         buttons=[],
         visible=visible,
         elem_id=name,
@@ -273,6 +392,19 @@ def background_of(chosen: str, backdrop: Upload) -> str:
     if path is None:
         raise refusal("Give the picture for the background as well, or choose another background.")
     return path
+
+
+def asked(background: str, backdrop: Upload, retarget: bool, seed: Any) -> Asked:  # noqa: ANN401
+    """The fields of the panel as the engine's verbs take them.
+
+    Raises:
+        gr.Error: If a field holds what none of its choices is.
+    """
+    return Asked(
+        background=background_of(background, backdrop),
+        retarget=bool(retarget),
+        seed=seed_of(seed),
+    )
 
 
 def marked(image: np.ndarray, invented: np.ndarray) -> np.ndarray:
@@ -372,6 +504,11 @@ def notes_of(warnings: Sequence[str], given: Sequence[Any] = ()) -> str:
 def words_of(name: str) -> str:
     """The name of a preset, as people write."""
     return name.replace("_", " ").capitalize()
+
+
+def preset_choices(*first: tuple[str, str]) -> list[tuple[str, str]]:
+    """Words and names of all presets for a dropdown, after others."""
+    return [*first, *((words_of(name), name) for name in PRESETS)]
 
 
 def _for_page(text: str) -> str:

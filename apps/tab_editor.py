@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import replace
 from typing import Any, Literal, cast, get_args
 
 import gradio as gr
 import numpy as np
 
+from apps.cancel import cancel_button, staged
 from apps.editor import PoseEditor, pose_of, value_of
 from apps.live import live_hint, live_view
 from apps.results import ResultView
 from apps.studio import (
+    ARRANGING,
     ENGINE,
     QUIET,
     SOURCE,
@@ -22,11 +25,11 @@ from apps.studio import (
     live_try,
     notes_of,
     path_of,
+    preset_choices,
     preset_named,
     refusal,
     seed_of,
     told,
-    words_of,
 )
 from pose import Pose
 from pose.complete import INFERRED_CONFIDENCE
@@ -34,20 +37,21 @@ from pose.formats import write_poses
 from pose.presets import PRESETS
 from pose.retarget import body_scale, retarget
 from pose.stick import draw_controlnet
-from vunet.engine import MAX_SIDE_PX, PREVIEW_PX, Result
-from vunet.images import ImageError, write_png
-from vunet.poses import place_on_photo, resolve_pose
+from vunet.engine import MAX_SIDE_PX, PREVIEW_PX, Prepared, Result
+from vunet.images import write_png
+from vunet.poses import resolve_pose
 
 Format = Literal["openpose", "coco", "mediapipe", "native"]
 FORMATS = {"OpenPose": "openpose", "COCO": "coco", "MediaPipe": "mediapipe", "vunet": "native"}
 
 
-def editor_tab(studio: Studio, panel: Panel, editor: PoseEditor) -> None:
+def editor_tab(studio: Studio, panel: Panel, tab: gr.Tab, editor: PoseEditor) -> None:
     """Lay out the tab; its endpoints are `/edit_pose`, `/import_pose` and `/export_pose`.
 
     Args:
         studio: Draws.
         panel: Photo and settings.
+        tab: Its own.
         editor: Made before, as other tabs use it as well; it is placed here.
     """
     with gr.Row(equal_height=False):
@@ -57,7 +61,7 @@ def editor_tab(studio: Studio, panel: Panel, editor: PoseEditor) -> None:
                 detected = gr.Button("Pose of the photo", size="sm", elem_id="detected")
                 proportions = gr.Button("Person's proportions", size="sm", elem_id="proportions")
             preset = gr.Dropdown(
-                [("Start from a preset", ""), *((words_of(name), name) for name in PRESETS)],
+                preset_choices(("Start from a preset", "")),
                 value="",
                 show_label=False,
                 label="Preset to start from",
@@ -81,31 +85,24 @@ def editor_tab(studio: Studio, panel: Panel, editor: PoseEditor) -> None:
         with gr.Column(min_width=240):
             live = live_view("editor-live")
             notes = gr.Markdown(elem_classes="notes", elem_id="editor-notes")
-            go = gr.Button("Re-pose in full size", variant="primary", elem_id="editor-go")
+            with gr.Row(elem_classes="go"):
+                go = gr.Button("Re-pose in full size", variant="primary", elem_id="editor-go")
+                stop = cancel_button("editor-stop")
             view = ResultView("editor-result", at_first=False)
 
     def on_photo(pose: Pose, photo: Upload, person: float | None, keep_limbs: bool) -> Pose:
-        """A pose where the person of the photo would take it."""
-        subject = studio.prepared(photo, person).subject
-        pose = resolve_pose(pose, person=None, estimator=studio.engine.estimator).pose
-        if pose.size == subject.image.shape[:2]:
-            return pose  # made on this photo
-        canvas = subject.image.shape[:2]
-        return place_on_photo(pose, subject.pose, keep_limbs=keep_limbs, canvas=canvas)[0]
+        """A pose where the person of the photo would take it, unless it was made on this photo."""
+        if pose.size == studio.prepared(photo, person).subject.image.shape[:2]:
+            return studio.whole(pose)
+        return studio.on_photo(pose, photo, person, keep_limbs)
 
     def drawn_in(
-        pose: Pose,
-        photo: Upload,
-        behind: str,
-        person: float | None,
-        seed: float | None,
-        *,
-        small: bool,
+        pose: Pose, subject: Prepared, behind: str, seed: float | None, *, small: bool
     ) -> Result:
         """The person just where the figure stands."""
         assert pose.size is not None
         return studio.engine.repose(
-            studio.prepared(photo, person, preview=small),
+            subject,
             pose,
             frame="pose",
             background=behind,
@@ -122,20 +119,23 @@ def editor_tab(studio: Studio, panel: Panel, editor: PoseEditor) -> None:
         if value and not value.get("photo"):
             try:
                 url = studio.photo_url(photo, person)
-                placed = on_photo(pose_of(value), photo, person, True)
-                return value_of(_without_guesses(placed), url)
-            except ImageError:  # said by the field itself
+            except ValueError:  # said below the photo
                 return gr.skip()
-        return start(photo, person)
+            return value_of(_without_guesses(on_photo(pose_of(value), photo, person, True)), url)
+        return person_changed(photo, person)
 
     @told
-    def start(photo: Upload, person: float | None) -> dict[str, Any]:
+    def person_changed(photo: Upload, person: float | None) -> dict[str, Any]:
         if path_of(photo) is None:
             return gr.skip()
         try:
-            subject = studio.prepared(photo, person).subject
-        except ImageError:  # said by the field itself
+            return detected_on(photo, person)
+        except ValueError:  # said below the photo
             return gr.skip()
+
+    @told
+    def detected_on(photo: Upload, person: float | None) -> dict[str, Any]:
+        subject = studio.prepared(photo, person).subject
         return value_of(subject.pose, studio.photo_url(photo, person))
 
     @told
@@ -147,14 +147,14 @@ def editor_tab(studio: Studio, panel: Panel, editor: PoseEditor) -> None:
         pose = PRESETS[preset_named(preset)]
         if path_of(photo) is None:
             return value_of(pose, None)
-        placed = on_photo(pose, photo, person, bool(retarget))
+        placed = studio.on_photo(pose, photo, person, bool(retarget))
         return value_of(placed, studio.photo_url(photo, person))
 
     @told
     def proportioned(value: Any, photo: Upload, person: float | None) -> dict[str, Any]:  # noqa: ANN401
         """The same bends with the person's limbs, on the same feet or hips."""
         subject = studio.prepared(photo, person).subject
-        pose = resolve_pose(pose_of(value), person=None, estimator=studio.engine.estimator).pose
+        pose = studio.whole(pose_of(value))
         fitted = retarget(pose, subject.pose)
         scale = body_scale(subject.pose) / body_scale(fitted)
         fitted = fitted.transformed(np.diag([scale, scale, 1.0])[:2], pose.size)
@@ -196,7 +196,6 @@ def editor_tab(studio: Studio, panel: Panel, editor: PoseEditor) -> None:
         write_png(draw_controlnet(drawn, size), picture)
         return [str(file), str(picture)]
 
-    @told
     def follow(
         editor: Any,  # noqa: ANN401 - JSON
         photo: Upload,
@@ -212,12 +211,13 @@ def editor_tab(studio: Studio, panel: Panel, editor: PoseEditor) -> None:
 
         def drawn() -> Result:
             behind = background_of(background, backdrop)
-            return drawn_in(pose_of(editor), photo, behind, person, seed, small=True)
+            subject = studio.prepared(photo, person, preview=True)
+            return drawn_in(pose_of(editor), subject, behind, seed, small=True)
 
         picture, warnings = live_try(drawn, "The person in the edited pose")
         return picture, notes_of(warnings)
 
-    @told
+    @staged
     def edit_pose(
         photo: Upload,
         editor: Any = None,  # noqa: ANN401 - JSON
@@ -226,35 +226,24 @@ def editor_tab(studio: Studio, panel: Panel, editor: PoseEditor) -> None:
         person: float | None = 1,
         seed: float | None = 0,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - how gradio passes it
-    ) -> tuple[Any, ...]:
+    ) -> Generator[None, None, Any]:
         """The person of a photo just where the editor's figure stands."""
-        progress(0.2, desc="Drawing")
-        behind = background_of(background, backdrop)
-        drawn = drawn_in(pose_of(editor), photo, behind, person, seed, small=False)
+        pose, behind = pose_of(editor), background_of(background, backdrop)
+        subject = yield from studio.steps(progress, photo, person, behind)
+        drawn = drawn_in(pose, subject, behind, seed, small=False)
+        yield
         return view.values(drawn, studio.saved(drawn, photo))
 
     settings = [panel.background, panel.backdrop, panel.person, panel.seed]
-    following: dict[str, Any] = {
-        "fn": follow,
-        "inputs": [editor, panel.photo, *settings],
-        "outputs": [live, notes],
-        "trigger_mode": "always_last",
-        **ENGINE,
-        **QUIET,
-    }
-    editor.input(**following)
-    editor.release(**following)
-    for setting in (panel.background, panel.backdrop, panel.seed):
-        setting.change(**following)
-    arranging = {**ENGINE, **QUIET}
-    for arranged in (
-        panel.photo.change(photo_changed, [panel.photo, panel.person, editor], editor, **arranging),
-        panel.person.change(start, [panel.photo, panel.person], editor, **arranging),
-        detected.click(start, [panel.photo, panel.person], editor, **arranging),
+    subject = [panel.photo, panel.person]
+    arranged = [
+        panel.photo.change(photo_changed, [*subject, editor], editor, **ARRANGING),
+        panel.person.change(person_changed, subject, editor, **ARRANGING),
+        detected.click(detected_on, subject, editor, **ARRANGING),
         preset.input(
-            start_from, [preset, panel.photo, panel.retarget, panel.person], editor, **arranging
+            start_from, [preset, panel.photo, panel.retarget, panel.person], editor, **ARRANGING
         ),
-        proportions.click(proportioned, [editor, panel.photo, panel.person], editor, **arranging),
+        proportions.click(proportioned, [editor, *subject], editor, **ARRANGING),
         given.upload(
             import_pose,
             [given, panel.photo, panel.retarget, panel.person],
@@ -262,20 +251,16 @@ def editor_tab(studio: Studio, panel: Panel, editor: PoseEditor) -> None:
             api_name="import_pose",
             **ENGINE,
         ),
-    ):
-        arranged.success(**following)
+    ]
+    # an edit's last state comes with `input` as well, before its `release`
+    triggers = [editor.input, panel.background.change, panel.backdrop.change, panel.seed.change]
+    triggers += [dependency.success for dependency in arranged]
+    panel.follow(tab, follow, [editor, panel.photo, *settings], [live, notes], triggers)
     export.click(
         export_pose, [editor, kind], files, api_name="export_pose", preprocess=False
     ).success(lambda: gr.update(visible=True), None, files, **QUIET)
-    drawing = go.click(
-        edit_pose,
-        [panel.photo, editor, *settings],
-        view.outputs,
-        show_progress_on=view.picture,
-        api_name="edit_pose",
-        **ENGINE,
-    )
-    view.follow(drawing)
+    call = {"fn": edit_pose, "inputs": [panel.photo, editor, *settings]}
+    view.drawn_by([go.click], stop, call, "edit_pose")
 
 
 def _without_guesses(pose: Pose) -> Pose:

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import gradio as gr
 
+from apps.cancel import cancel_button, cancellable, staged
 from apps.live import live_hint, live_view
 from apps.results import ResultView
 from apps.studio import (
     ENGINE,
     QUIET,
     SOURCE,
+    Asked,
     Panel,
     Studio,
     Upload,
-    background_of,
+    asked,
     checked,
     live_try,
     number_of,
     path_of,
     picture_field,
+    preset_choices,
     preset_named,
     refusal,
     seed_of,
-    told,
-    words_of,
 )
 from pose.presets import PRESETS
 from vunet.engine import Prepared, Result
@@ -56,22 +57,13 @@ class _Lender:
     strength: gr.Slider
 
 
-class _Settings(NamedTuple):
-    """What is said of a mix besides photos."""
-
-    pose: str
-    background: str
-    backdrop: Upload
-    retarget: bool
-    seed: float | None
-
-
-def mix_tab(studio: Studio, panel: Panel) -> None:
+def mix_tab(studio: Studio, panel: Panel, tab: gr.Tab) -> None:
     """Lay out the tab; its endpoints for programs are `/mix` and `/sample`.
 
     Args:
         studio: Draws.
         panel: The base photo and settings.
+        tab: Its own.
     """
     gr.Markdown(
         "The person on the left lends everything that no photo here lends. A whole other person at "
@@ -84,19 +76,21 @@ def mix_tab(studio: Studio, panel: Panel) -> None:
                 lenders = [_lender(look, label) for look, label in LENT.items()]
                 lenders.append(_lender(WHOLE, "Whole person"))
             pose = gr.Dropdown(
-                [("Their own", OWN_POSE), *((words_of(name), name) for name in PRESETS)],
+                preset_choices(("Their own", OWN_POSE)),
                 value=OWN_POSE,
                 label="Pose",
                 elem_id="mix-pose",
             )
-            go = gr.Button("Mix in full size", variant="primary", elem_id="mix-go")
         with gr.Column(min_width=240):
             live = live_view("mix-live", "The mixed person appears here.")
+            with gr.Row(elem_classes="go"):
+                go = gr.Button("Mix in full size", variant="primary", elem_id="mix-go")
+                stop = cancel_button("mix-stop")
             view = ResultView("mix-result", at_first=False)
     with gr.Accordion("Surprise me: people that no photo showed", open=False):
         with gr.Row():
             sample_pose = gr.Dropdown(
-                [(words_of(name), name) for name in PRESETS],
+                preset_choices(),
                 value=next(iter(PRESETS)),
                 label="Pose of the samples",
             )
@@ -110,7 +104,9 @@ def mix_tab(studio: Studio, panel: Panel) -> None:
                 label="Seed of the samples",
                 info="Then the next one's turn.",
             )
-        surprise = gr.Button("Surprise me", elem_id="surprise")
+        with gr.Row(elem_classes="go"):
+            surprise = gr.Button("Surprise me", variant="primary", elem_id="surprise")
+            stop_samples = cancel_button("surprise-stop")
         samples = gr.Gallery(
             label="Samples",
             columns=_SURPRISES,
@@ -121,28 +117,29 @@ def mix_tab(studio: Studio, panel: Panel) -> None:
             elem_id="samples",
         )
 
-    def mixed(base: Prepared, given: Sequence[Any], settings: _Settings, *, small: bool) -> Result:
-        """Photos and strengths in the order of the fields -> a picture."""
+    def lent(given: Sequence[Any], *, small: bool) -> Iterator[tuple[str, Prepared, float]]:
+        """Photos and strengths in the order of the fields -> looks, one photo after the other."""
         photos, strengths = given[: len(lenders)], given[len(lenders) :]
-        parts, strength = {}, {}
         for lender, photo, amount in zip(lenders, photos, strengths, strict=True):
             if path_of(photo) is not None:
-                parts[lender.look] = studio.prepared(photo, preview=small)
-                strength[lender.look] = number_of(amount, "A share", 0, 1)
-        if not parts:
+                share = number_of(amount, "A share", 0, 1)
+                yield lender.look, studio.prepared(photo, preview=small), share
+
+    def mixed(
+        base: Prepared, looks: Sequence[tuple[str, Prepared, float]], pose: str, settings: Asked
+    ) -> Result:
+        if not looks:
             raise refusal("Give at least one photo that lends a look.")
         return studio.engine.mix(
             base,
-            parts,
-            preset_named(settings.pose) if settings.pose else None,
-            strength=strength,
-            background=background_of(settings.background, settings.backdrop),
-            retarget=bool(settings.retarget),
-            seed=seed_of(settings.seed),
+            {look: found for look, found, _ in looks},
+            preset_named(pose) if pose else None,
+            strength={look: share for look, _, share in looks},
+            **settings,
         )
 
     # gradio names an endpoint's parameters after the function's: said one by one, for programs
-    @told
+    @staged
     def mix(
         photo: Upload,
         head: Upload = None,
@@ -166,16 +163,21 @@ def mix_tab(studio: Studio, panel: Panel) -> None:
         person: float | None = 1,
         seed: float | None = 0,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - how gradio passes it
-    ) -> tuple[Any, ...]:
+    ) -> Generator[None, None, Any]:
         """The person of a photo with looks of body parts from other photos."""
-        progress(0.2, desc="Looking at the photos")
+        settings = asked(background, backdrop, retarget, seed)
         given = (
             *(head, top, arms, hands, bottom, shoes, whole),
             *(head_strength, top_strength, arms_strength, hands_strength),
             *(bottom_strength, shoes_strength, whole_strength),
         )
-        settings = _Settings(pose, background, backdrop, retarget, seed)
-        drawn = mixed(studio.prepared(photo, person), given, settings, small=False)
+        base = yield from studio.steps(progress, photo, person, settings["background"])
+        looks = []
+        for look in lent(given, small=False):
+            looks.append(look)
+            yield
+        drawn = mixed(base, looks, pose, settings)
+        yield
         return view.values(drawn, studio.saved(drawn, photo))
 
     def follow(photo: Upload, *rest: Any) -> str:  # noqa: ANN401 - as for `mix`
@@ -183,21 +185,21 @@ def mix_tab(studio: Studio, panel: Panel) -> None:
         photos = given[: len(lenders)]
         if path_of(photo) is None or not any(path_of(p) for p in photos):
             return live_hint("Give the person's photo and one that lends a look.")
-        settings = _Settings(pose, background, backdrop, retarget, seed)
 
         def drawn() -> Result:
             base = studio.prepared(photo, person, preview=True)
-            return mixed(base, given, settings, small=True)
+            looks = list(lent(given, small=True))
+            return mixed(base, looks, pose, asked(background, backdrop, retarget, seed))
 
         return live_try(drawn, "The mixed person")[0]
 
-    @told
+    @staged
     def sample(
         pose: str,
         temperature: float = 1,
         seed: float | None = 0,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - how gradio passes it
-    ) -> list[str]:
+    ) -> Generator[None, None, Any]:
         """People that no photo showed, drawn from the prior."""
         progress(0.2, desc="Drawing people")
         drawn = studio.engine.sample(
@@ -206,6 +208,7 @@ def mix_tab(studio: Studio, panel: Panel) -> None:
             seed=seed_of(seed),
             temperature=number_of(temperature, "Temperature", 0, 3),
         )
+        yield
         return studio.gallery([result.image for result in drawn])
 
     fields = [
@@ -213,42 +216,31 @@ def mix_tab(studio: Studio, panel: Panel) -> None:
         *(lender.strength for lender in lenders),
         *(pose, panel.background, panel.backdrop, panel.retarget, panel.person, panel.seed),
     ]
-    mixing = go.click(
-        mix,
-        [panel.photo, *fields],
-        view.outputs,
-        show_progress_on=view.picture,
-        api_name="mix",
+    call = {"fn": mix, "inputs": [panel.photo, *fields]}
+    view.drawn_by([go.click], stop, call, "mix")
+    triggers = [lender.photo.change for lender in lenders]
+    triggers += [lender.strength.input for lender in lenders]
+    triggers += [pose.input]
+    triggers += [
+        field.change
+        for field in (panel.photo, panel.background, panel.backdrop, panel.person, panel.seed)
+    ]
+    panel.follow(tab, follow, [panel.photo, *fields], live, triggers)
+    sampling = {
+        "fn": sample,
+        "inputs": [sample_pose, temperature, sample_seed],
+        "outputs": samples,
+        "show_progress_on": samples,
+        "api_name": "sample",
         **ENGINE,
-    )
-    view.follow(mixing)
-    following: dict[str, Any] = {
-        "fn": told(follow),
-        "inputs": [panel.photo, *fields],
-        "outputs": live,
-        "trigger_mode": "always_last",
-        **ENGINE,
-        **QUIET,
     }
-    for lender in lenders:
-        lender.photo.change(**following)
-        lender.strength.input(**following)
-    pose.input(**following)
-    for field in (panel.photo, panel.background, panel.backdrop, panel.person, panel.seed):
-        field.change(**following)
-    surprise.click(
-        sample,
-        [sample_pose, temperature, sample_seed],
-        samples,
-        show_progress_on=samples,
-        api_name="sample",
-        **ENGINE,
-    ).success(lambda seed: (seed or 0) + 1, sample_seed, sample_seed, **QUIET)
+    (sampled,) = cancellable(stop_samples, [(surprise.click, sampling)])
+    sampled.success(lambda seed: (seed or 0) + 1, sample_seed, sample_seed, **QUIET)
 
 
 def _lender(look: str, label: str) -> _Lender:
     with gr.Column(min_width=120, elem_classes="lender"):
-        photo = picture_field(label, f"lend-{look}", height=150)
+        photo = picture_field(label, f"lend-{look}", height=150, placeholder="Add a photo")
         strength = gr.Slider(
             0,
             1,

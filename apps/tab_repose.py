@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
@@ -10,12 +10,12 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
+from apps.cancel import Trigger, cancel_button, staged
 from apps.demo import examples
 from apps.editor import pose_of
 from apps.results import ResultView
 from apps.sheets import fit, stick_figure
 from apps.studio import (
-    ENGINE,
     FRAMES,
     PLACE,
     QUIET,
@@ -23,15 +23,14 @@ from apps.studio import (
     Panel,
     Studio,
     Upload,
-    background_of,
+    asked,
     checked,
     known,
     path_of,
     picture_field,
+    preset_choices,
     preset_named,
     refusal,
-    seed_of,
-    told,
     words_of,
 )
 from pose.presets import PRESETS
@@ -78,7 +77,7 @@ def repose_tab(studio: Studio, panel: Panel, edited: gr.HTML) -> None:
                     elem_id="presets",
                 )
                 preset = gr.Dropdown(
-                    [(words_of(name), name) for name in PRESETS],
+                    preset_choices(),
                     value=next(iter(PRESETS)),
                     label="Preset pose",
                     elem_id="preset",
@@ -106,11 +105,13 @@ def repose_tab(studio: Studio, panel: Panel, edited: gr.HTML) -> None:
                     elem_id="also",
                 )
                 frame = gr.Radio(list(FRAMES), value=PLACE, label="Size and place of the result")
-            go = gr.Button("Re-pose", variant="primary", elem_id="go")
+            with gr.Row(elem_classes="go"):
+                go = gr.Button("Re-pose", variant="primary", elem_id="go")
+                stop = cancel_button("stop")
         with gr.Column(min_width=240):
             view = ResultView("result")
 
-    @told
+    @staged
     def repose(  # the endpoint: its parameters are the page's fields
         photo: Upload,
         kind: str = PRESET,
@@ -126,10 +127,9 @@ def repose_tab(studio: Studio, panel: Panel, edited: gr.HTML) -> None:
         person: float | None = 1,
         seed: float | None = 0,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - how gradio passes it
-    ) -> tuple[Any, ...]:
+    ) -> Generator[None, None, Any]:
         """The person of a photo in another pose: picture, notes, mask and pose file."""
-        progress(0.1, desc="Looking at the photo")
-        subject = studio.prepared(photo, person)
+        settings = asked(background, backdrop, retarget, seed)
         if kind == PRESET:
             pose: Any = preset_named(preset)
         elif kind == EDITOR:
@@ -138,31 +138,18 @@ def repose_tab(studio: Studio, panel: Panel, edited: gr.HTML) -> None:
             pose = path_of(pose_file if kind == FILE else pose_photo)
         if not pose:
             raise refusal("Give the pose as well: a photo, a preset, a pose file or the editor's.")
-        progress(0.4, desc="Drawing")
+        subject = yield from studio.steps(progress, photo, person, settings["background"])
+        others = []
+        for other in also or ():
+            others.append(studio.prepared(other))
+            yield
         drawn = studio.engine.repose(
-            subject,
-            pose,
-            also=[studio.prepared(other) for other in also or ()],
-            frame=known(FRAMES, frame),
-            background=background_of(background, backdrop),
-            retarget=bool(retarget),
-            seed=seed_of(seed),
+            subject, pose, also=others, frame=known(FRAMES, frame), **settings
         )
+        yield
         given = (pose_photo, pose_file)
         return view.values(drawn, studio.saved(drawn, photo), given=given)
 
-    draw: dict[str, Any] = {
-        "fn": repose,
-        "inputs": [
-            *(panel.photo, kind, pose_photo, preset, pose_file, edited, also),
-            *(panel.background, panel.backdrop, frame),
-            *(panel.retarget, panel.person, panel.seed),
-        ],
-        "outputs": view.outputs,
-        "show_progress_on": view.picture,
-        **ENGINE,
-    }
-    view.follow(go.click(**draw, api_name="repose"))
     choices = [of_preset, pose_photo, pose_file, by_hand]
 
     def choose(kind: str) -> list[dict[str, Any]]:
@@ -173,8 +160,14 @@ def repose_tab(studio: Studio, panel: Panel, edited: gr.HTML) -> None:
 
     kind.change(choose, kind, choices, **QUIET)
     picked = gallery.select(pick, None, preset, **QUIET)
-    view.follow(picked.success(**draw, api_visibility="private"))
-    _example_gallery(panel, kind, preset, pose_photo, (choose, choices), (draw, view))
+    triggers: list[Trigger] = [go.click, picked.success]
+    triggers += _example_gallery(panel, kind, preset, pose_photo, (choose, choices))
+    inputs = [
+        *(panel.photo, kind, pose_photo, preset, pose_file, edited, also),
+        *(panel.background, panel.backdrop, frame),
+        *(panel.retarget, panel.person, panel.seed),
+    ]
+    view.drawn_by(triggers, stop, {"fn": repose, "inputs": inputs}, "repose")
 
 
 @dataclass(frozen=True)
@@ -194,12 +187,11 @@ def _example_gallery(
     preset: gr.Dropdown,
     pose_photo: gr.Image,
     choosing: tuple[Any, list[Any]],
-    drawing: tuple[Mapping[str, Any], ResultView],
-) -> None:
-    """Bundled people and poses, one click each; nothing where none ships along."""
+) -> Sequence[Trigger]:
+    """Bundled people and poses; the event upon which one is filled in, if any ship along."""
     shown = _examples()
     if not shown:
-        return
+        return ()
     gallery = gr.Gallery(
         [(example.tile, example.label) for example in shown],
         label="Examples: rendered people, one click",
@@ -221,10 +213,10 @@ def _example_gallery(
             chosen.pose_photo or gr.skip(),
         )
 
-    (choose, choices), (draw, view) = choosing, drawing
+    choose, choices = choosing
     filled = gallery.select(fill, None, [panel.photo, kind, preset, pose_photo], **QUIET)
     filled.success(choose, kind, choices, **QUIET)
-    view.follow(filled.success(**draw, api_visibility="private"))
+    return (filled.success,)
 
 
 def _examples() -> list[_Example]:

@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Any
 
 import gradio as gr
 
+from apps.cancel import cancel_button, staged
 from apps.editor import value_of
 from apps.live import LIVE_HINT, live_hint, live_view
 from apps.results import ResultView
 from apps.scribble_pad import drawing_of, figure_lines, scribble_pad
 from apps.studio import (
-    ENGINE,
-    QUIET,
+    ARRANGING,
     SOURCE,
     Panel,
     Studio,
     Upload,
-    background_of,
+    asked,
     live_try,
     notes_of,
     path_of,
-    seed_of,
     told,
 )
 from pose import Pose
 from pose.scribble import Scribbled, ScribbleError, read_drawing
 from vunet.engine import Result
-from vunet.poses import place_on_photo, resolve_pose
 
 
-def scribble_tab(studio: Studio, panel: Panel, tabs: gr.Tabs, editor: gr.HTML) -> None:
+def scribble_tab(studio: Studio, panel: Panel, tab: gr.Tab, tabs: gr.Tabs, editor: gr.HTML) -> None:
     """Lay out the tab; its endpoint for programs is `/scribble`.
 
     Args:
         studio: Draws.
         panel: Photo and settings.
+        tab: Its own.
         tabs: All of them; *Pose editor* is chosen to correct a figure.
         editor: The pose editor.
     """
@@ -48,11 +48,12 @@ def scribble_tab(studio: Studio, panel: Panel, tabs: gr.Tabs, editor: gr.HTML) -
                 elem_id="swap",
             )
             notes = gr.Markdown(elem_classes="notes", elem_id="scribble-understood")
-            with gr.Row():
-                go = gr.Button("Re-pose in full size", variant="primary", elem_id="scribble-go")
-                correct = gr.Button("Correct in the editor", elem_id="scribble-correct")
+            correct = gr.Button("Correct it in the editor", size="sm", elem_id="scribble-correct")
         with gr.Column(min_width=240):
             live = live_view("scribble-live")
+            with gr.Row(elem_classes="go"):
+                go = gr.Button("Re-pose in full size", variant="primary", elem_id="scribble-go")
+                stop = cancel_button("scribble-stop")
             view = ResultView("scribble-result", at_first=False)
 
     def follow(
@@ -82,15 +83,13 @@ def scribble_tab(studio: Studio, panel: Panel, tabs: gr.Tabs, editor: gr.HTML) -
             return studio.engine.repose(
                 studio.prepared(photo, person, preview=True),
                 read.pose,
-                background=background_of(background, backdrop),
-                retarget=bool(retarget),
-                seed=seed_of(seed),
+                **asked(background, backdrop, retarget, seed),
             )
 
         picture, _ = live_try(drawn, "The person in the drawn pose")
         return understood, picture, notes_of(read.warnings)
 
-    @told
+    @staged
     def draw(
         photo: Upload,
         drawing: Any,  # noqa: ANN401 - JSON
@@ -101,19 +100,13 @@ def scribble_tab(studio: Studio, panel: Panel, tabs: gr.Tabs, editor: gr.HTML) -
         person: float | None = 1,
         seed: float | None = 0,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - how gradio passes it
-    ) -> tuple[Any, ...]:
+    ) -> Generator[None, None, Any]:
         """The person of a photo in the pose of a drawn stick figure, given as its strokes."""
-        progress(0.1, desc="Reading the drawing")
+        settings = asked(background, backdrop, retarget, seed)
         read = _sided(read_drawing(drawing_of(drawing)), swap)
-        subject = studio.prepared(photo, person)
-        progress(0.4, desc="Drawing")
-        drawn = studio.engine.repose(
-            subject,
-            read.pose,
-            background=background_of(background, backdrop),
-            retarget=bool(retarget),
-            seed=seed_of(seed),
-        )
+        subject = yield from studio.steps(progress, photo, person, settings["background"])
+        drawn = studio.engine.repose(subject, read.pose, **settings)
+        yield
         return view.values(drawn, studio.saved(drawn, photo), read.warnings)
 
     @told
@@ -126,43 +119,22 @@ def scribble_tab(studio: Studio, panel: Panel, tabs: gr.Tabs, editor: gr.HTML) -
     ) -> tuple[Any, Any]:
         """The figure in the editor, where the person of the photo would take it."""
         read = _sided(read_drawing(drawing_of(drawing)), swap)
-        whole = resolve_pose(read.pose, person=None, estimator=studio.engine.estimator).pose
-        url = None
-        if path_of(photo) is not None:
-            subject = studio.prepared(photo, person).subject
-            canvas = subject.image.shape[:2]
-            whole, _ = place_on_photo(whole, subject.pose, keep_limbs=bool(retarget), canvas=canvas)
-            url = studio.photo_url(photo, person)
-        return value_of(whole, url), gr.Tabs(selected="editor")
+        if path_of(photo) is None:
+            return value_of(studio.whole(read.pose), None), gr.Tabs(selected="editor")
+        placed = studio.on_photo(read.pose, photo, person, bool(retarget))
+        return value_of(placed, studio.photo_url(photo, person)), gr.Tabs(selected="editor")
 
     common = [panel.background, panel.backdrop, panel.retarget, panel.person, panel.seed]
-    following: dict[str, Any] = {
-        "fn": told(follow),
-        "inputs": [pad, swap, panel.photo, *common],
-        "outputs": [pad, live, notes],
-        "trigger_mode": "always_last",
-        **ENGINE,
-        **QUIET,
-    }
-    pad.release(**following)
-    swap.input(**following)
-    for field in (panel.photo, *common):
-        field.change(**following)
-    drawing = go.click(
-        draw,
-        [panel.photo, pad, swap, *common],
-        view.outputs,
-        show_progress_on=view.picture,
-        api_name="scribble",
-        **ENGINE,
-    )
-    view.follow(drawing)
+    triggers = [pad.release, swap.input]
+    triggers += [field.change for field in (panel.photo, *common)]
+    panel.follow(tab, follow, [pad, swap, panel.photo, *common], [pad, live, notes], triggers)
+    call = {"fn": draw, "inputs": [panel.photo, pad, swap, *common]}
+    view.drawn_by([go.click], stop, call, "scribble")
     correct.click(
         to_editor,
         [pad, swap, panel.photo, panel.retarget, panel.person],
         [editor, tabs],
-        **ENGINE,
-        **QUIET,
+        **ARRANGING,
     )
 
 

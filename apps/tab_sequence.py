@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import re
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
+from apps.cancel import cancel_button, cancellable
 from apps.live import live_hint, live_picture, live_view
 from apps.studio import (
     ENGINE,
@@ -20,19 +20,17 @@ from apps.studio import (
     Panel,
     Studio,
     Upload,
-    background_of,
+    asked,
     error_for_page,
     known,
     named,
     notes_of,
     number_of,
     path_of,
+    preset_choices,
     preset_named,
     refusal,
-    seed_of,
-    words_of,
 )
-from pose.presets import PRESETS
 from vunet.sequence import (
     DrawnSequence,
     SequenceCancelled,
@@ -40,6 +38,7 @@ from vunet.sequence import (
     draw_sequence,
     read_sequence,
 )
+from vunet.video import by_number
 
 FILM, FILES, PRESET_ROW = "Video or GIF", "Pose files or pictures", "Presets in turn"
 MAX_SECONDS = 60
@@ -77,7 +76,7 @@ def sequence_tab(studio: Studio, panel: Panel) -> None:
                 elem_id="frames",
             )
             presets = gr.Dropdown(
-                [(words_of(name), name) for name in PRESETS],
+                preset_choices(),
                 value=list(_PRESET_ROW),
                 multiselect=True,
                 max_choices=20,
@@ -93,9 +92,9 @@ def sequence_tab(studio: Studio, panel: Panel) -> None:
                     value=10, minimum=0.1, maximum=MAX_SECONDS, label="Seconds at most"
                 )
                 size = gr.Dropdown(list(_SIZES), value=next(iter(_SIZES)), label="Size")
-            with gr.Row():
+            with gr.Row(elem_classes="go"):
                 go = gr.Button("Make the film", variant="primary", elem_id="sequence-go")
-                stop = gr.Button("Cancel", variant="stop", elem_id="sequence-stop")
+                stop = cancel_button("sequence-stop")
         with gr.Column(min_width=240):
             live = live_view("sequence-live", "The frames appear here while they are drawn.")
             video = gr.Video(
@@ -125,7 +124,9 @@ def sequence_tab(studio: Studio, panel: Panel) -> None:
             if len(given) < 2:
                 raise refusal("Give at least two files, one for each frame.")
             folder = studio.new_folder()
-            for number, (name, path) in enumerate(sorted(given, key=_by_numbers)):
+            for number, (name, path) in enumerate(
+                sorted(given, key=lambda file: by_number(file[0]))
+            ):
                 (folder / f"{number:05d}{Path(name).suffix}").symlink_to(path)
             return str(folder)
         path = path_of(film)
@@ -160,8 +161,8 @@ def sequence_tab(studio: Studio, panel: Panel) -> None:
 
         def work() -> None:
             try:
-                behind = background_of(background, backdrop)
-                check_sequence_output("film.mp4", behind)
+                settings = asked(background, backdrop, retarget, seed)
+                check_sequence_output("film.mp4", settings["background"])
                 wanted = min(number_of(seconds or MAX_SECONDS, "Seconds", 0.1, 1e9), MAX_SECONDS)
                 side, trembling = known(_SIZES, size), number_of(smooth, "Smoothing", 0, 1)
                 subject = studio.prepared(photo, person)
@@ -178,9 +179,7 @@ def sequence_tab(studio: Studio, panel: Panel) -> None:
                     subject,
                     poses,
                     studio.new_folder() / "film.mp4",
-                    background=behind,
-                    retarget=bool(retarget),
-                    seed=seed_of(seed),
+                    **settings,
                     size=side,
                     progress=report("Drawing frame"),
                     cancelled=stopped.is_set,
@@ -201,35 +200,25 @@ def sequence_tab(studio: Studio, panel: Panel) -> None:
         *(panel.photo, kind, film, files, presets, smooth, seconds, size),
         *(panel.background, panel.backdrop, panel.retarget, panel.person, panel.seed),
     ]
-    drawing = go.click(
-        sequence,
-        fields,
-        [video, notes, live],
-        api_name="sequence",
-        show_progress="hidden",
+    filming = {
+        "fn": sequence,
+        "inputs": fields,
+        "outputs": [video, notes, live],
+        "api_name": "sequence",
+        "show_progress": "hidden",
+        **ENGINE,
         # a line of its own: a film takes long, and the engine draws its frames between others'
-        **{**ENGINE, "concurrency_id": "film"},
-    )
+        "concurrency_id": "film",
+    }
+    stopped = live_hint("Stopped. A film appears only when it is whole.")
+    (drawing,) = cancellable(stop, [(go.click, filming)], said=(lambda: stopped, live))
     drawing.success(lambda: gr.update(visible=True), None, video, **QUIET)
-    stop.click(
-        lambda: live_hint("Stopped. A film appears only when it is whole."),
-        None,
-        live,
-        cancels=[drawing],
-        queue=False,
-        **QUIET,
-    )
     kind.change(
         lambda kind: [gr.update(visible=kind == of) for of in (FILM, FILES, PRESET_ROW)],
         kind,
         [film, files, presets],
         **QUIET,
     )
-
-
-def _by_numbers(file: tuple[str, str]) -> list[Any]:
-    """Names in people's order: 2 before 10."""
-    return [(int(t) if t.isdigit() else -1, t) for t in re.split(r"(\d+)", file[0])]
 
 
 def _told(news: queue.Queue[tuple[str, Any]], given: list[Any]) -> Iterator[tuple[Any, Any, Any]]:

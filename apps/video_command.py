@@ -17,9 +17,9 @@ from apps.commands import (
     Model,
     Pixels,
     Whole,
-    _check_file,
-    _check_seed,
-    _note,
+    check_file,
+    check_seed,
+    note,
 )
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Video:
 
     def run(self) -> int:
         """Write the film."""
-        _check_seed(self.seed)
+        check_seed(self.seed)
 
         from vunet.engine import Engine
         from vunet.sequence import (
@@ -74,7 +74,7 @@ class Video:
         )
 
         check_sequence_output(self.out, self.background)
-        _check_file(self.out)
+        check_file(self.out)
         engine = Engine.load(self.model, device=self.device)
         prepared = engine.prepare(self.photo, person=self.person, size=self.size or DEFAULT_SIDE_PX)
         with _bar("poses") as step:
@@ -98,7 +98,7 @@ class Video:
                 size=self.size,
                 progress=step,
             )
-        _note(drawn.warnings)
+        note(drawn.warnings)
         print(self.out)
         return 0
 

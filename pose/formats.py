@@ -1,12 +1,18 @@
 """Reads and writes poses as the world's tools write them: OpenPose, ControlNet, COCO, MediaPipe.
 
 A file is recognised by what is in it, not by its name. Coordinates become pixels; a keypoint of
-confidence 0 is missing, whatever its coordinates. Points of hands and faces in arrays of their own
-are passed over. What cannot be read is refused with one sentence: `PoseFileError`.
+confidence 0 is missing, whatever its coordinates. What cannot be read is refused with one sentence:
+`PoseFileError`.
+
+Bodies of DWPose's 24 keypoints, Halpe's 26 and COCO-WholeBody's 23 become OPENPOSE25, whose neck
+and middle of the hips are derived where they have none. Passed over are the top of Halpe's head and
+the points of hands and faces, be they in arrays of their own or behind the body's (Halpe's 136,
+COCO-WholeBody's 133).
 
 Confidences:
 - OpenPose and MediaPipe: the number itself; above 1 counts as 1. ControlNet's own reader takes
   anything below 1 for missing.
+- Where there is none, or null, a keypoint counts as seen, unless it is at (0, 0) or (-1, -1).
 - COCO: flag 0 is missing, 1 (marked but hidden) is 0.5 and 2 (visible) is 1. If any third number
   of a person is a fraction, all of that person's are confidences, as in files of detections.
 
@@ -49,8 +55,27 @@ _MAX_SIDE_PX = 65_535
 _FRACTION_BOUND = 2.0
 _MEDIAPIPE_FRACTION_BOUND = 8.0
 _HIDDEN = 0.5
-_BY_COUNT = {len(s): s for s in (COCO17, OPENPOSE18, OPENPOSE25, MEDIAPIPE33)}
-_OPENPOSE_BY_COUNT = {len(s): s for s in (OPENPOSE18, OPENPOSE25)}
+_MISSING = (math.nan, math.nan, 0.0)
+_FEET = OPENPOSE25.keypoints[-6:]
+_DWPOSE24 = Skeleton("dwpose24", (*OPENPOSE18.keypoints, *_FEET), ())
+_WHOLEBODY23 = Skeleton("wholebody23", (*COCO17.keypoints, *_FEET), ())
+_HALPE26 = Skeleton(
+    "halpe26",
+    (
+        *(*COCO17.keypoints, "head_top", "neck", "mid_hip"),
+        *(f"{s}_{end}" for end in ("foot_index", "small_toe", "heel") for s in ("left", "right")),
+    ),
+    (),
+)
+_BY_COUNT = {
+    **{len(s): s for s in (COCO17, OPENPOSE18, OPENPOSE25, MEDIAPIPE33, _DWPOSE24, _HALPE26)},
+    133: _WHOLEBODY23,
+    136: _HALPE26,
+}
+"""The skeleton of the first, or all, of so many keypoints. Those of this file become OPENPOSE25."""
+_OPENPOSE_NUMBERS = {3 * 18: 18, 3 * 24: 24, 3 * 25: 25, 2 * 18: 18, 2 * 25: 25}
+_COCO_NUMBERS = {3 * 17: 17, 3 * 26: 26, 3 * 133: 133, 3 * 136: 136, 2 * 17: 17}
+"""How many numbers one after another stand for how many keypoints: x, y, confidence or x, y."""
 _LANDMARK_KEYS = ("pose_landmarks", "poseLandmarks", "landmarks", "landmark", "pose")
 _NESTING_KEYS = ("poses", "instances", "instance_info", "predictions", "frames")
 _SIZE_KEYS = (
@@ -59,6 +84,9 @@ _SIZE_KEYS = (
     ("height", "width"),
     ("imageHeight", "imageWidth"),
 )
+_SCORE_KEYS = ("keypoint_scores", "keypoints_scores", "kp_scores")
+_PEOPLE_KEYS = ("people", "bodies")
+_PERSON_KEYS = ("pose_keypoints_2d", "pose_keypoints", "joints")
 _KNOWN = "OpenPose, ControlNet, COCO, MediaPipe or this program's own JSON"
 
 Size = tuple[int, int] | None
@@ -93,8 +121,8 @@ def read_poses(path: str | Path, size: tuple[int, int] | None = None) -> list[Po
 def read_frames(path: str | Path) -> list[list[Pose]]:
     """Read a pose file that holds a moving person, frame by frame.
 
-    A frame is an entry of a list, of "frames" and the like; in a COCO file a picture; in this
-    program's own format and in a CSV each pose is one.
+    A frame is an entry of a list, of "frames" and the like, or of an object that names its
+    pictures; in a COCO file a picture; in this program's own format and in a CSV each pose is one.
 
     Args:
         path: As for `read_poses`.
@@ -130,6 +158,7 @@ def _frames(node: Any, name: str) -> list[Any]:  # noqa: ANN401
     if isinstance(node, dict) and "people" not in node:
         lists = (node.get(key) for key in _NESTING_KEYS)
         node = next((found for found in lists if isinstance(found, list)), node)
+        node = _named_pictures(node) or node
     first = next(filter(None, node), None) if isinstance(node, list) else None
     if not isinstance(node, list) or not isinstance(first, (dict, list)) or _is_point(first):
         return [node]
@@ -333,16 +362,19 @@ def _people_of_object(node: dict[str, Any], size: Size, name: str, depth: int) -
         yield from _read_native(node, name)
     elif "annotations" in node:
         yield from _read_dataset(node, size, name)
-    elif "people" in node:
-        for person in _list_of(node["people"], "people", name):
+    elif people := next((key for key in _PEOPLE_KEYS if key in node), None):
+        for person in _list_of(node[people], people, name):
             if person is None:
                 continue
             if not isinstance(person, dict):
                 raise PoseFileError(
-                    f"{name}: an entry of people is not an object with pose_keypoints_2d; "
+                    f"{name}: an entry of {people} is not an object with pose_keypoints_2d; "
                     "export the pose again"
                 )
-            yield from _read_openpose(person, size, name)
+            if "keypoints" in person and not set(_PERSON_KEYS) & set(person):
+                yield from _read_keypoints(person, size, name)
+            else:
+                yield from _read_openpose(person, size, name)
     elif "pose_keypoints_2d" in node or "pose_keypoints" in node:
         yield from _read_openpose(node, size, name)
     elif "keypoints" in node:
@@ -357,6 +389,9 @@ def _people_of_object(node: dict[str, Any], size: Size, name: str, depth: int) -
                 return
             if key in node:  # null: the detector saw nobody
                 return
+        if pictures := _named_pictures(node):
+            yield from _people(pictures, size, name, depth + 1)
+            return
         if any("orld" in key and "andmarks" in key for key in node):
             raise PoseFileError(
                 f"{name}: it holds world landmarks only, which have no place in a picture; "
@@ -366,14 +401,9 @@ def _people_of_object(node: dict[str, Any], size: Size, name: str, depth: int) -
 
 
 def _people_of_list(node: list[Any], size: Size, name: str, depth: int) -> Iterator[Pose]:
-    if not node:
-        return
-    first = node[0]
+    first = next((item for item in node if item is not None), None)
     if type(first) in (int, float):
-        if len(node) == 3 * len(COCO17):
-            yield from _read_coco(node, size, name)
-        else:
-            yield from _read_openpose({"pose_keypoints_2d": node}, size, name)
+        yield from _read_flat(node, size, name)
     elif isinstance(first, (dict, list)) and _is_point(first):
         yield from _read_points(node, None, size, name)
     elif isinstance(first, (dict, list)) or first is None:
@@ -382,6 +412,15 @@ def _people_of_list(node: list[Any], size: Size, name: str, depth: int) -> Itera
                 yield from _people(item, size, name, depth + 1)
     else:
         raise PoseFileError(f"{name}: there is no pose in it; a pose file is one of {_KNOWN}")
+
+
+def _named_pictures(node: dict[str, Any] | list[Any]) -> list[Any]:
+    """The values of an object that has one for each picture, as AlphaPose's by file name."""
+    values = list(node.values()) if isinstance(node, dict) else []
+    entries = [e for value in values for e in (value if isinstance(value, list) else [value])]
+    keys = {*_PEOPLE_KEYS, "keypoints"}
+    known = bool(entries) and all(isinstance(e, dict) and keys & set(e) for e in entries)
+    return values if known else []
 
 
 def _is_point(item: dict[str, Any] | list[Any]) -> bool:
@@ -421,14 +460,15 @@ def _side(value: object, name: str) -> int:
 
 
 def _pose(
-    skeleton: Skeleton,
-    points: np.ndarray,
+    table: np.ndarray,
     confidence: np.ndarray,
     size: Size,
     name: str,
     fraction_bound: float = _FRACTION_BOUND,
 ) -> Iterator[Pose]:
     """The pose, unless it has no keypoint at all; fractions of the picture become pixels."""
+    skeleton = _BY_COUNT[len(table)]
+    points, confidence = table[: len(skeleton), :2], confidence[: len(skeleton)]
     missing = ~(confidence > 0) | np.isnan(points).any(axis=1)
     points = np.where(missing[:, None], np.nan, points)
     confidence = np.where(missing, 0.0, np.minimum(confidence, 1.0))
@@ -445,60 +485,77 @@ def _pose(
                 f"{name}: positions are fractions of a picture of unknown size; {way_out}"
             )
         points = points * (size[1], size[0])
-    yield Pose(skeleton, points, confidence, size)
+    pose = Pose(skeleton, points, confidence, size)
+    pose = pose if skeleton.name in SKELETONS else convert(pose, OPENPOSE25)
+    if pose.present.any():
+        yield pose
 
 
-def _triples(numbers: list[Any], skeleton: Skeleton, name: str) -> np.ndarray:
-    values = [_number(value, name) for value in numbers]
-    return np.array(values).reshape(len(skeleton), 3)
+def _rows(numbers: list[Any], count: int, name: str) -> np.ndarray:
+    """(count, 3) x, y, confidence of x, y, confidence or x, y after one another."""
+    step = len(numbers) // count
+    rows = (numbers[i : i + step] for i in range(0, len(numbers), step))
+    return np.array([_seen(row[0], row[1], next(iter(row[2:]), None), name) for row in rows])
 
 
 def _read_openpose(person: dict[str, Any], size: Size, name: str) -> Iterator[Pose]:
-    numbers = person.get("pose_keypoints_2d", person.get("pose_keypoints"))
-    numbers = _list_of(numbers, "pose_keypoints_2d", name)
+    key = next((key for key in _PERSON_KEYS if key in person), _PERSON_KEYS[0])
+    numbers = _list_of(person.get(key), key, name)
     if not numbers:
         return
-    if isinstance(numbers[0], list):
+    if isinstance(numbers[0], (dict, list)):
         yield from _read_points(numbers, None, size, name)
         return
-    skeleton = _OPENPOSE_BY_COUNT.get(len(numbers) // 3) if len(numbers) % 3 == 0 else None
-    if skeleton is None:
+    count = _OPENPOSE_NUMBERS.get(len(numbers))
+    if count is None:
         raise PoseFileError(
             f"{name}: a person has {len(numbers)} numbers where OpenPose writes 54 or 75 "
             "(18 or 25 keypoints); export with the COCO or BODY_25 model"
         )
-    table = _triples(numbers, skeleton, name)
-    yield from _pose(skeleton, table[:, :2], table[:, 2], size, name)
+    table = _rows(numbers, count, name)
+    yield from _pose(table, table[:, 2], size, name)
 
 
 def _read_coco(numbers: list[Any], size: Size, name: str) -> Iterator[Pose]:
-    if len(numbers) != 3 * len(COCO17):
+    count = _COCO_NUMBERS.get(len(numbers))
+    if count is None:
         raise PoseFileError(
             f"{name}: a person has {len(numbers)} numbers where COCO has 51 (17 keypoints); "
             "export the 17 body keypoints"
         )
-    table = _triples(numbers, COCO17, name)
+    table = _rows(numbers, count, name)
     third = table[:, 2]
-    flags = np.isin(third, (0.0, 1.0, 2.0)).all()
-    confidence = third * _HIDDEN if flags else third
-    yield from _pose(COCO17, table[:, :2], confidence, size, name)
+    flags = np.isin(third[: len(_BY_COUNT[count])], (0.0, 1.0, 2.0)).all()
+    if flags and len(numbers) == 3 * count:
+        third = third * _HIDDEN
+    yield from _pose(table, third, size, name)
+
+
+def _read_flat(numbers: list[Any], size: Size, name: str) -> Iterator[Pose]:
+    """Numbers of a person that do not say whose they are: their count does."""
+    if len(numbers) in _COCO_NUMBERS:
+        yield from _read_coco(numbers, size, name)
+    else:
+        yield from _read_openpose({"pose_keypoints_2d": numbers}, size, name)
 
 
 def _read_keypoints(node: dict[str, Any], size: Size, name: str) -> Iterator[Pose]:
     """An object with "keypoints": COCO's, a pose editor's, MMPose's or TensorFlow.js's."""
     items = _list_of(node["keypoints"], "keypoints", name)
-    if not items:
+    first = next((item for item in items if item is not None and item != []), None)
+    if first is None:
         return
-    if not isinstance(items[0], (dict, list)) and items[0] is not None:
-        if len(items) in (3 * len(OPENPOSE18), 3 * len(OPENPOSE25)):
+    if not isinstance(first, (dict, list)):
+        if len(items) in _OPENPOSE_NUMBERS:
             yield from _read_openpose({"pose_keypoints_2d": items}, size, name)
         else:
             yield from _read_coco(items, size, name)
-    elif isinstance(items[0], list) and items[0] and isinstance(items[0][0], list):
+    elif isinstance(first, list) and isinstance(first[0], (dict, list)):
         for person in items:
-            yield from _read_points(_list_of(person, "keypoints", name), None, size, name)
+            if person:
+                yield from _read_points(_list_of(person, "keypoints", name), None, size, name)
     else:
-        scores = node.get("keypoint_scores", node.get("keypoints_scores"))
+        scores = next((node[key] for key in _SCORE_KEYS if key in node), None)
         yield from _read_points(items, scores, size, name)
 
 
@@ -508,9 +565,14 @@ def _read_points(items: list[Any], scores: object, size: Size, name: str) -> Ite
     if skeleton is None:
         raise PoseFileError(
             f"{name}: a person has {len(items)} keypoints, which is not COCO's 17, "
-            "OpenPose's 18 or 25 or MediaPipe's 33; export one of these"
+            "OpenPose's 18 or 25, MediaPipe's 33, COCO-WholeBody's 133 or Halpe's 26 or 136; "
+            "export one of these"
         )
-    table = np.array([_point(item, skeleton, name) for item in items])
+    lists = [item for item in items if isinstance(item, list) and len(item) > 2]
+    if [item[0] for item in lists] == list(range(len(items))):
+        items = [item[1:] for item in items]  # [index, x, y, ...]
+    # [x, y, c], but MediaPipe's third number is a depth: [x, y, z, visibility].
+    table = np.array([_point(item, skeleton is MEDIAPIPE33, name) for item in items])
     if scores is not None:
         given = [_number(score, name) for score in _list_of(scores, "keypoint_scores", name)]
         if len(given) != len(items):
@@ -519,44 +581,47 @@ def _read_points(items: list[Any], scores: object, size: Size, name: str) -> Ite
                 "export the pose again"
             )
         table[:, 2] = given
-    elif (
-        skeleton is COCO17
-        and np.isin(table[:, 2], (0.0, 1.0, 2.0)).all()
-        and (table[:, 2] == 2).any()
-    ):
-        table[:, 2] *= _HIDDEN
+    elif len(items) in _COCO_NUMBERS.values():
+        third = table[: len(skeleton), 2]
+        if np.isin(third, (0.0, 1.0, 2.0)).all() and (third == 2).any():
+            third *= _HIDDEN
     bound = _MEDIAPIPE_FRACTION_BOUND if skeleton is MEDIAPIPE33 else _FRACTION_BOUND
-    yield from _pose(skeleton, table[:, :2], table[:, 2], size, name, bound)
+    yield from _pose(table, table[:, 2], size, name, bound)
 
 
-def _point(item: object, skeleton: Skeleton, name: str) -> tuple[float, float, float]:
-    """x, y, confidence of one keypoint; null, and (0, 0) or (-1, -1) without one, are missing."""
-    missing = (math.nan, math.nan, 0.0)
+def _point(item: object, depth: bool, name: str) -> tuple[float, float, float]:
+    """x, y, confidence of one keypoint, whose third number may be a depth; null is missing."""
     if item is None:
-        return missing
-    confidence: object
+        return _MISSING
     if isinstance(item, dict):
         entry = {str(key).lower(): value for key, value in item.items()}
-        x, y = entry.get("x"), entry.get("y")
-        confidence = next(
-            (entry[k] for k in ("visibility", "score", "confidence", "c", "v") if k in entry), None
-        )
-        unset = ()
-    elif isinstance(item, list) and _is_point(item):
-        x, y = item[:2]
-        # [x, y, c], but MediaPipe's third number is a depth: [x, y, z, visibility].
-        depth = len(item) > 3 or skeleton is MEDIAPIPE33
-        confidence = next(iter(item[3:] if depth else item[2:]), None)
-        unset = ((0.0, 0.0), (-1.0, -1.0))
-    else:
-        raise PoseFileError(
-            f"{name}: an entry of the keypoints is not a point with x and y; export the pose again"
-        )
+        keys = ("visibility", "score", "confidence", "c", "v", "visible")
+        confidence = next((entry[key] for key in keys if key in entry), None)
+        visible = entry.get("visible")
+        if isinstance(visible, bool) and confidence is visible:
+            confidence = float(visible)
+        return _seen(entry.get("x"), entry.get("y"), confidence, name, unset=())
+    if isinstance(item, list) and _is_point(item):
+        third = item[3:] if depth or len(item) > 3 else item[2:]
+        return _seen(item[0], item[1], next(iter(third), None), name)
+    raise PoseFileError(
+        f"{name}: an entry of the keypoints is not a point with x and y; export the pose again"
+    )
+
+
+def _seen(
+    x: object,
+    y: object,
+    confidence: object,
+    name: str,
+    unset: tuple[tuple[float, float], ...] = ((0.0, 0.0), (-1.0, -1.0)),
+) -> tuple[float, float, float]:
+    """x, y, confidence; missing where both coordinates are null, or unset without a confidence."""
     if x is None and y is None:
-        return missing
+        return _MISSING
     x, y = _number(x, name), _number(y, name)
     if confidence is None:
-        return missing if (x, y) in unset else (x, y, 1.0)
+        return _MISSING if (x, y) in unset else (x, y, 1.0)
     return x, y, _number(confidence, name)
 
 
@@ -635,7 +700,7 @@ def _read_csv(text: str, name: str) -> list[Pose]:
         points = np.stack([x, y], axis=1)
         confidence = np.where((points == -1).any(axis=1), 0.0, 1.0)
         # PATN's coordinates are always pixels.
-        poses += _pose(OPENPOSE18, points, confidence, None, name, fraction_bound=-1.0)
+        poses += _pose(points, confidence, None, name, fraction_bound=-1.0)
     return poses
 
 

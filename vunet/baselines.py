@@ -14,6 +14,7 @@ against a 70x70 PatchGAN beside 100 times L1.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -261,17 +262,15 @@ class VUNet2018(nn.Module):
 # --- pix2pix --------------------------------------------------------------------------------------
 
 
-class Pix2Pix(nn.Module):
-    """The U-Net of pix2pix: seven channels of condition become three, through a bottleneck."""
+class Pix2PixUNet(nn.Module):
+    """The U-Net of pix2pix: a condition becomes a picture, through a bottleneck."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, channels_in: int, channels: Sequence[int]) -> None:
         super().__init__()
-        self.config = config
-        self.full_size = (config.size[0], config.size[1])
-        c = config.generator_channels
+        c = channels
         self.down = nn.ModuleList()
         for i, width in enumerate(c):
-            before = 9 if i == 0 else c[i - 1]
+            before = channels_in if i == 0 else c[i - 1]
             bare = i in (0, len(c) - 1)
             self.down.append(
                 nn.Sequential(
@@ -293,6 +292,26 @@ class Pix2Pix(nn.Module):
                 layers.append(nn.Dropout(0.5))
             self.up.append(nn.Sequential(*layers))
 
+    def draw(self, condition: Tensor, amp: bool) -> Tensor:
+        """(B, C, H, W) -> (B, 3, H, W) in [-1, 1]."""
+        x, skips = condition, []
+        with autocast(condition.device, amp):
+            for layer in self.down:
+                x = layer(x)
+                skips.append(x)
+            for i, layer in enumerate(self.up):
+                x = layer(x if i == 0 else torch.cat([x, skips[-1 - i]], 1))
+        return torch.tanh(x.float())
+
+
+class Pix2Pix(Pix2PixUNet):
+    """pix2pix for people: the photo, its stick figure and the one to take."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(9, config.generator_channels)
+        self.config = config
+        self.full_size = (config.size[0], config.size[1])
+
     def forward(
         self,
         images: Tensor,
@@ -307,15 +326,8 @@ class Pix2Pix(nn.Module):
         amp: bool = False,
     ) -> Painted:
         """See `vunet.model.Reposer.forward`."""
-        x = torch.cat([images * masks, *self._figures(source, target)], 1)
-        skips: list[Tensor] = []
-        with autocast(images.device, amp):
-            for layer in self.down:
-                x = layer(x)
-                skips.append(x)
-            for i, layer in enumerate(self.up):
-                x = layer(x if i == 0 else torch.cat([x, skips[-1 - i]], 1))
-        return _drawn(torch.tanh(x.float()))
+        condition = torch.cat([images * masks, *self._figures(source, target)], 1)
+        return _drawn(self.draw(condition, amp))
 
     def _figures(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         return stick_pictures(source, self.full_size), stick_pictures(target, self.full_size)
@@ -356,6 +368,26 @@ def baseline_losses(
     return parts
 
 
+def play_pix2pix(
+    net: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    condition: Tensor,
+    truth: Tensor,
+    result: Tensor,
+    amp: bool,
+    reduce: Reduce | None,
+) -> Tensor:
+    """Train the discriminator on true and painted pairs; return the generator's loss."""
+    net.requires_grad_(True)
+    with autocast(truth.device, amp):
+        true, false = net(condition, truth), net(condition, result.detach())
+    loss = F.softplus(-true.float()).mean() + F.softplus(false.float()).mean()
+    step_rival(net, optimiser, 0.5 * loss, reduce)
+    with autocast(truth.device, amp):
+        score = net(condition, result)
+    return F.softplus(-score.float()).mean()
+
+
 class Pix2PixRival:
     """The discriminator of pix2pix and its optimiser."""
 
@@ -379,24 +411,18 @@ class Pix2PixRival:
         )
         truth = target.images * target.masks * target.valid
         result = painted.image * target.valid
-        self.net.requires_grad_(True)
-        with autocast(truth.device, amp):
-            true, false = self.net(condition, truth), self.net(condition, result.detach())
-        loss = F.softplus(-true.float()).mean() + F.softplus(false.float()).mean()
-        step_rival(self.net, self.optimiser, 0.5 * loss, self.reduce)
-        with autocast(truth.device, amp):
-            score = self.net(condition, result)
-        return {"adversarial": F.softplus(-score.float()).mean() * self.weight}
+        score = play_pix2pix(self.net, self.optimiser, condition, truth, result, amp, self.reduce)
+        return {"adversarial": score * self.weight}
 
 
 class Pix2PixDiscriminator(nn.Module):
-    """The 70x70 PatchGAN of pix2pix, of photo, both stick figures and picture."""
+    """The 70x70 PatchGAN of pix2pix, of condition and picture together."""
 
-    def __init__(self, channels: int = 32) -> None:
+    def __init__(self, channels: int = 32, condition_channels: int = 9) -> None:
         super().__init__()
         c = channels
         self.layers = nn.Sequential(
-            nn.Conv2d(12, c, 4, 2, 1),
+            nn.Conv2d(condition_channels + 3, c, 4, 2, 1),
             nn.LeakyReLU(0.2),
             nn.Conv2d(c, 2 * c, 4, 2, 1, bias=False),
             nn.BatchNorm2d(2 * c),
@@ -411,5 +437,5 @@ class Pix2PixDiscriminator(nn.Module):
         )
 
     def forward(self, condition: Tensor, picture: Tensor) -> Tensor:
-        """(B, 9, H, W) and (B, 3, H, W) -> score map, above nought where it believes."""
+        """(B, C, H, W) and (B, 3, H, W) -> score map, above nought where it believes."""
         return self.layers(torch.cat([condition, picture], 1))

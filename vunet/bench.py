@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -175,7 +175,7 @@ def _measured(
     memory_mb = peak_memory_mb()
     for name in ("vunet-2018", "pix2pix"):
         baseline = build(PRESETS[name].model).eval().to(engine.device)
-        job = partial(drawn, baseline, PRESETS[name].model)
+        job = partial(drawn, baseline, cast(ModelConfig, PRESETS[name].model))
         stages[name] = timed(job, repeats, warm_up)
     assert list(stages) == list(STAGES)
     return {

@@ -11,17 +11,20 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from vunet.config import ModelConfig, model_config_from, to_json
+from vunet.config import DrawingConfig, ModelConfig, network_config_from, to_json
 from vunet.images import is_file, shown
 from vunet.model import Reposer
 from vunet.networks import build
+
+if TYPE_CHECKING:
+    from vunet.drawing.network import DrawingNet
 
 FORMAT = "vunet-reposer-1"
 _WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
@@ -124,6 +127,25 @@ def load_reposer(name: str | Path = "person", folder: Path | None = None) -> tup
     return model, digest
 
 
+def load_model(
+    name: str | Path = "person", folder: Path | None = None
+) -> tuple[Reposer | DrawingNet, str]:
+    """A network that users can work with, in evaluation mode on the CPU, and the file's hash.
+
+    Raises:
+        WeightsError: If the file is absent, was changed, is cut short, or holds a baseline.
+    """
+    from vunet.drawing.network import DrawingNet
+
+    model, digest = load_network(name, folder)
+    if not isinstance(model, Reposer | DrawingNet):
+        raise WeightsError(
+            f"{shown(name)}: holds a baseline, which only `vunet evaluate` can use; "
+            "give weights of a re-posing or drawing network"
+        )
+    return model, digest
+
+
 def load_network(name: str | Path, folder: Path | None = None) -> tuple[nn.Module, str]:
     """As `load_reposer`, but baselines are welcome, too; their config says what they are.
 
@@ -156,7 +178,7 @@ def load_network(name: str | Path, folder: Path | None = None) -> tuple[nn.Modul
             f"(format {meta.get('format')!r}, wanted {FORMAT!r}); train or fetch one"
         )
     try:
-        config = model_config_from(json.loads(meta["config"]))
+        config = network_config_from(json.loads(meta["config"]))
     except (KeyError, ValueError) as error:
         raise WeightsError(f"{path}: the settings in its header are damaged ({error})") from error
     model = build(config)
@@ -182,8 +204,11 @@ def load_state(model: nn.Module, tensors: dict[str, torch.Tensor], name: str) ->
     model.load_state_dict({k: v.to(own[k].dtype) for k, v in tensors.items()}, strict=True)
 
 
-def save_reposer(
-    model: nn.Module, path: Path, config: ModelConfig, facts: dict[str, Any] | None = None
+def save_network(
+    model: nn.Module,
+    path: Path,
+    config: ModelConfig | DrawingConfig,
+    facts: dict[str, Any] | None = None,
 ) -> None:
     """Write weights as fp16; config and `facts` (steps, data, ...) go into the header."""
     state = {

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 NETWORKS = ("reposer", "vunet-2018", "pix2pix")
+DRAWING_NETWORKS = ("drawing", "drawing-pix2pix")
+SHAPES = ("lines", "regions", "picture")
+"""Ink on paper; ink and painted regions; any picture."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,10 +76,52 @@ def _is_count(value: object) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """One training run of the re-posing network."""
+class DrawingConfig:
+    """The network that paints drawings."""
 
-    model: ModelConfig = ModelConfig()
+    network: str = "drawing"
+    """One of `DRAWING_NETWORKS`; the baseline uses size, generator_channels and detail_channels."""
+    size: tuple[int, int] = (256, 192)
+    """(height, width) in pixels of the pictures it is trained on; multiples of 32."""
+    trunk_channels: tuple[int, int, int] = (32, 56, 80)
+    """Channels of the features of drawing and reference at 1/4, 1/8 and 1/16 of the size."""
+    refine_channels: tuple[int, ...] = (24, 40, 56)
+    """Channels per scale of the net that refines where pixels come from, from a quarter."""
+    generator_channels: tuple[int, ...] = (32, 56, 88, 120, 128)
+    """Channels per scale of the shape U-Net, from half of the size."""
+    detail_channels: int = 16
+    """Channels of the last layers at full size."""
+    slots: int = 4
+    """How many looks a reference is described by: thing, ground, trimming ..."""
+    latent_dim: int = 16
+    """Numbers per slot."""
+    flow_limit: float = 0.12
+    """Largest correction of a place, in half sides of the picture."""
+    classes: tuple[str, ...] = ()
+    """What drawings may be of, where it is known."""
+    shape: str = "lines"
+    """What drawings are: one of `SHAPES`."""
+
+    def __post_init__(self) -> None:
+        if self.network not in DRAWING_NETWORKS or self.shape not in SHAPES:
+            raise ValueError(f"unknown network or shape: {self.network!r}, {self.shape!r}")
+        counts = (*self.size, *self.trunk_channels, *self.refine_channels, self.detail_channels)
+        counts += (*self.generator_channels, self.slots, self.latent_dim)
+        if not all(map(_is_count, counts)) or len(self.size) != 2 or len(self.trunk_channels) != 3:
+            raise ValueError("drawing settings of the wrong kind: sizes and channels are counts")
+        if not isinstance(self.flow_limit, int | float) or not 0 < self.flow_limit < 4:
+            raise ValueError(f"flow_limit must be a small number, got {self.flow_limit!r}")
+        if not all(isinstance(name, str) for name in self.classes):
+            raise ValueError("classes must be names")
+        if any(side % 32 for side in self.size):
+            raise ValueError(f"both sides of size must be multiples of 32, got {self.size}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """One training run."""
+
+    model: ModelConfig | DrawingConfig = ModelConfig()
     """The network."""
     batch_size: int = 16
     """Picture pairs per step and process."""
@@ -128,6 +173,49 @@ PRESETS: dict[str, TrainConfig] = {
         betas=(0.5, 0.999),
         adversarial_weight=1.0,
     ),
+    "garment": TrainConfig(
+        model=DrawingConfig(),
+        learning_rate=1e-3,
+        texture_dropout=0.4,
+        adversarial_weight=0.05,
+        adversarial_start=1500,
+    ),
+    "sketch": TrainConfig(
+        model=DrawingConfig(shape="regions"),
+        learning_rate=1e-3,
+        texture_dropout=0.4,
+        adversarial_weight=0.05,
+        adversarial_start=1500,
+    ),
+    "pairs": TrainConfig(
+        model=DrawingConfig(size=(256, 256), shape="picture"),
+        learning_rate=1e-3,
+        texture_dropout=0.5,
+        adversarial_weight=0.1,
+        adversarial_start=500,
+    ),
+    "tiny-pairs": TrainConfig(
+        model=DrawingConfig(
+            size=(64, 64),
+            trunk_channels=(8, 8, 16),
+            refine_channels=(8, 8),
+            generator_channels=(8, 8, 16, 16),
+            detail_channels=8,
+            slots=2,
+            latent_dim=4,
+        ),
+        batch_size=2,
+        steps=4,
+        adversarial_weight=0.1,
+    ),
+    "drawing-pix2pix": TrainConfig(
+        model=DrawingConfig(
+            network="drawing-pix2pix", generator_channels=(28, 56, 112, 176, 176, 176)
+        ),
+        learning_rate=2e-4,
+        betas=(0.5, 0.999),
+        adversarial_weight=1.0,
+    ),
     "tiny": TrainConfig(
         model=ModelConfig(
             size=(64, 48),
@@ -166,6 +254,9 @@ def at_half_size(config: TrainConfig) -> TrainConfig:
     Its parameters stay within a fifth of the full network's.
     """
     model = config.model
+    if isinstance(model, DrawingConfig):
+        half = (model.size[0] // 2, model.size[1] // 2)
+        return dataclasses.replace(config, model=dataclasses.replace(model, size=half))
     channels = _HALF_SIZE_CHANNELS.get(model.network, model.generator_channels)
     model = dataclasses.replace(
         model,
@@ -199,12 +290,12 @@ def without(config: TrainConfig, part: str) -> TrainConfig:
     return dataclasses.replace(config, model=model, texture_dropout=dropout)
 
 
-def to_json(config: ModelConfig | TrainConfig) -> str:
+def to_json(config: ModelConfig | DrawingConfig | TrainConfig) -> str:
     """A config as JSON text, for weight files and run folders."""
     return json.dumps(dataclasses.asdict(config))
 
 
-def model_config_from(values: dict[str, Any]) -> ModelConfig:
+def network_config_from(values: dict[str, Any]) -> ModelConfig | DrawingConfig:
     """The config that `to_json` wrote.
 
     Raises:
@@ -212,12 +303,13 @@ def model_config_from(values: dict[str, Any]) -> ModelConfig:
     """
     if not isinstance(values, dict):
         raise ValueError("model settings must be a table of names and values")
-    known = {f.name for f in dataclasses.fields(ModelConfig)}
+    kind = DrawingConfig if values.get("network") in DRAWING_NETWORKS else ModelConfig
+    known = {f.name for f in dataclasses.fields(kind)}
     unknown = set(values) - known
     if unknown:
         raise ValueError(f"unknown model settings {sorted(unknown)}")
     plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     try:
-        return ModelConfig(**plain)
+        return kind(**plain)
     except TypeError as error:
         raise ValueError(f"model settings of the wrong kind: {error}") from error

@@ -12,6 +12,18 @@ arrays whose row i is entry i:
 | `parts` | (N, 64, 48) uint8 | part label, see below |
 | `surface` | (N, 64, 48, 3) int16 | canonical surface point in mm, where `parts` is known |
 
+Sets of drawings (`DRAWINGS`) hold instead:
+
+| array | shape, type | content |
+|---|---|---|
+| `images` | (N, 256, 192, 3) uint8 | RGB picture |
+| `masks` | (N, 256, 192) uint8 | what the picture is of, 255 or 0 |
+| `lines` | (N, 4, 256, 192) uint8 | what a pen would follow, see `vunet.drawing.lines` |
+| `paint` | (N, 256, 192) uint8 | colour of `vunet.drawing.sheet.PALETTE`, 0 unpainted |
+| `valid` | (N, 4) float32 | x0, y0, x1, y1 of what lies inside the photo |
+
+and sets of pairs (`PAIRS`) `shapes` and `images`, both (N, side, side, 3) uint8.
+
 Part labels: 0 background, 1 + p for part p of `vunet.geometry.PARTS`, `NOT_SKIRT` for a person's
 pixel that is certainly no skirt, `UNKNOWN` elsewhere. Entries of one `group` show one person in
 the same clothes. Nothing is pickled. Knows neither torch nor MediaPipe.
@@ -44,7 +56,22 @@ ARRAYS: dict[str, tuple[tuple[int, ...], str]] = {
     "parts": (CONTROL_SIZE, "|u1"),
     "surface": ((*CONTROL_SIZE, 3), "<i2"),
 }
-"""Shape of one entry and numpy type of each array."""
+"""Shape of one entry and numpy type of each array, in sets of people."""
+DRAWINGS: dict[str, tuple[tuple[int, ...], str]] = {
+    "images": ((*SIZE, 3), "|u1"),
+    "masks": (SIZE, "|u1"),
+    "lines": ((4, *SIZE), "|u1"),
+    "paint": (SIZE, "|u1"),
+    "valid": ((4,), "<f4"),
+}
+"""The same in sets of photos with drawings of them."""
+PAIRS: dict[str, tuple[tuple[int, ...], str]] = {
+    "shapes": ((256, 256, 3), "|u1"),
+    "images": ((256, 256, 3), "|u1"),
+}
+"""The same in sets of any pairs of pictures."""
+LAYOUTS = {"photos": ARRAYS, "rendered": ARRAYS, "drawings": DRAWINGS, "pairs": PAIRS}
+"""The arrays of each kind of set."""
 _HEADER_BYTES = 128
 
 
@@ -58,7 +85,7 @@ class Dataset:
 
     path: Path
     meta: Mapping[str, Any]
-    """What `dataset.json` says: version, kind ("photos" or "rendered"), counts, settings."""
+    """What `dataset.json` says: version, kind (one of `LAYOUTS`), counts, settings."""
     index: tuple[Mapping[str, Any], ...]
     """One mapping per entry: name, group, framing, ..."""
     arrays: Mapping[str, np.ndarray]
@@ -89,12 +116,13 @@ def open_dataset(path: Path) -> Dataset:
         meta = json.loads((path / "dataset.json").read_text(encoding="utf-8"))
         lines = (path / "index.jsonl").read_text(encoding="utf-8").splitlines()
         index = tuple(json.loads(line) for line in lines)
-        if not isinstance(meta, dict) or meta.get("kind") not in ("photos", "rendered"):
+        if not isinstance(meta, dict) or meta.get("kind") not in LAYOUTS:
             raise ValueError("dataset.json does not describe a set")
         if not all(isinstance(row, dict) and {"name", "group"} <= row.keys() for row in index):
             raise ValueError("index.jsonl holds a line without name or group")
+        layout = LAYOUTS[meta["kind"]]
         arrays = {
-            name: np.lib.format.open_memmap(path / f"{name}.npy", mode="r") for name in ARRAYS
+            name: np.lib.format.open_memmap(path / f"{name}.npy", mode="r") for name in layout
         }
     except FileNotFoundError as error:
         raise DatasetError(
@@ -111,11 +139,11 @@ def open_dataset(path: Path) -> Dataset:
             f"({meta.get('version')}, this one is {VERSION}); prepare it again"
         )
     for name, array in arrays.items():
-        if array.dtype.str != ARRAYS[name][1]:
+        if array.dtype.str != layout[name][1]:
             raise DatasetError(
                 f"{path}: {name}.npy is no array of the right kind; prepare it again"
             )
-        if array.shape != (len(index), *ARRAYS[name][0]):
+        if array.shape != (len(index), *layout[name][0]):
             raise DatasetError(
                 f"{path}: {name}.npy has shape {array.shape} where the index has {len(index)} "
                 "entries; prepare the set again"
@@ -130,13 +158,14 @@ class DatasetWriter:
         path.mkdir(parents=True, exist_ok=True)
         (path / "dataset.json").unlink(missing_ok=True)
         self.path, self.kind, self.settings, self.count = path, kind, dict(settings), 0
-        self._files: dict[str, BinaryIO] = {n: (path / f"{n}.npy").open("wb") for n in ARRAYS}
+        self.layout = LAYOUTS[kind]
+        self._files: dict[str, BinaryIO] = {n: (path / f"{n}.npy").open("wb") for n in self.layout}
         self._index = (path / "index.jsonl").open("w", encoding="utf-8")
-        for name in ARRAYS:
+        for name in self.layout:
             self._write_header(name)
 
     def _write_header(self, name: str) -> None:
-        shape, dtype = ARRAYS[name]
+        shape, dtype = self.layout[name]
         file = self._files[name]
         file.seek(0)
         text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {(self.count, *shape)}, }}"
@@ -145,8 +174,8 @@ class DatasetWriter:
         file.write(b"\x93NUMPY\x01\x00" + len(body).to_bytes(2, "little") + body)
 
     def add(self, row: Mapping[str, Any], entry: Mapping[str, np.ndarray]) -> None:
-        """Append one entry; `entry` holds every array of `ARRAYS` but those that are unknown."""
-        for name, (shape, dtype) in ARRAYS.items():
+        """Append one entry; `entry` holds every array of the layout but those that are unknown."""
+        for name, (shape, dtype) in self.layout.items():
             value = entry.get(name)
             if value is None:
                 value = np.full(shape, UNKNOWN if name == "parts" else 0, dtype)
@@ -166,7 +195,7 @@ class DatasetWriter:
             "version": VERSION,
             "kind": self.kind,
             "count": self.count,
-            "size": SIZE,
+            "size": self.layout["images"][0][:2],
             "settings": self.settings,
         }
         (self.path / "dataset.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")

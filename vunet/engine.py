@@ -21,7 +21,10 @@ from pose.formats import dump_poses
 from pose.retarget import retarget as with_limbs_of
 from pose.types import choose_person
 from vunet.background import GROWTH, cover_background, fill_background, plain_background
-from vunet.checkpoint import load_reposer
+from vunet.checkpoint import load_model
+from vunet.drawing.network import DrawingNet
+from vunet.drawing.painter import DRAWING_PX, MOST_DRAWINGS, DrawnPicture, Look, Painter
+from vunet.drawing.sheet import DrawingError
 from vunet.images import is_file, read_image, shown, write_png
 from vunet.looks import LOOKS, draw_mix, draw_subjects
 from vunet.model import PART_COUNT
@@ -113,8 +116,11 @@ class Prepared:
 class Engine:
     """The networks with their weights, ready to draw. Safe to share between threads."""
 
-    def __init__(self, model: Reposer, weights_sha256: str, device: torch.device) -> None:
-        self.model = model.to(device)
+    def __init__(
+        self, model: Reposer | DrawingNet, weights_sha256: str, device: torch.device
+    ) -> None:
+        self._model = model.to(device)
+        self._painters: dict[str, Painter] = {}
         self.weights_sha256 = weights_sha256
         self.device = device
         self._lock = threading.Lock()
@@ -133,8 +139,21 @@ class Engine:
             WeightsError: If the weights are absent or damaged.
             EngineError: If the device is not there.
         """
-        net, digest = load_reposer(model)
+        net, digest = load_model(model)
         return cls(net, digest, pick_device(device))
+
+    @property
+    def model(self) -> Reposer:
+        """The re-posing network.
+
+        Raises:
+            EngineError: If the weights are of another kind.
+        """
+        if isinstance(self._model, DrawingNet):
+            raise EngineError(
+                "these weights paint drawings and know nothing of poses; use --model person"
+            )
+        return self._model
 
     @cached_property
     def estimator(self) -> PoseEstimator:
@@ -142,6 +161,29 @@ class Engine:
         from pose.estimator import PoseEstimator
 
         return PoseEstimator()
+
+    def painter(self, model: str | Path | None = None) -> Painter:
+        """What paints drawings, loaded when first needed.
+
+        Args:
+            model: Weights by name or file; None takes the engine's own, or else "garment".
+
+        Raises:
+            WeightsError: If the weights are absent or damaged.
+            EngineError: If they are of another kind.
+        """
+        own = isinstance(self._model, DrawingNet) and model is None
+        name = "" if own else str(model or "garment")
+        with self._lock:
+            if name not in self._painters:
+                net, digest = (self._model, self.weights_sha256) if own else load_model(name)
+                if not isinstance(net, DrawingNet):
+                    raise EngineError(
+                        f"{name}: these weights re-pose people; drawings need others, see "
+                        "`vunet models`"
+                    )
+                self._painters[name] = Painter(net, digest, self.device, self.amp)
+            return self._painters[name]
 
     # --- verbs ----------------------------------------------------------------------------
 
@@ -305,6 +347,68 @@ class Engine:
             seed=seed,
             size=size,
         )
+
+    def draw(
+        self,
+        drawing: ImageLike,
+        like: ImageLike | Look | None = None,
+        *,
+        model: str | Path | None = None,
+        n: int = 1,
+        kind: str | None = None,
+        strength: float = 1.0,
+        temperature: float = 1.0,
+        seed: int = 0,
+        size: int = DRAWING_PX,
+    ) -> list[DrawnPicture]:
+        """Pictures of a drawing.
+
+        Args:
+            drawing: Path, PIL picture or (H, W, 3) uint8 RGB: dark lines (or, for weights that know
+                regions, painted ones) on a plain ground.
+            like: Photo whose look the picture gets, or what `Painter.look` made of one; None
+                samples looks.
+            model: Weights by name or file; None takes the engine's own, or else "garment".
+            n: How many; where a look is given, the first has it, the others are variations.
+            kind: What is drawn, one of the weights' classes, for sampled looks.
+            strength: How much of the given look, from 0 to 1.
+            temperature: How far sampled looks stray from the middle.
+            seed: Of the first; the others have the next ones.
+            size: Longer side of the pictures in pixels.
+
+        Raises:
+            ValueError: One sentence naming what cannot be used, why, and the way out.
+        """
+        if not 1 <= n <= MOST_DRAWINGS:
+            raise EngineError(f"the number of drawings must be from 1 to {MOST_DRAWINGS}")
+        if not 0 <= strength <= 1:
+            raise EngineError("the strength must be from 0 to 1")
+        if not 0 <= temperature <= 4:
+            raise EngineError("the temperature must be from 0 to 4")
+        self._check_size(size)
+        painter = self.painter(model)
+        if kind is not None and kind not in painter.classes:
+            known = ", ".join(painter.classes) or "none"
+            raise EngineError(f"{kind!r} is no kind that these weights know; there are: {known}")
+        try:
+            sheet = painter.read(read_image(drawing))
+        except DrawingError as error:
+            name = f"{shown(drawing)}: " if isinstance(drawing, str | Path) else ""
+            raise EngineError(f"{name}{error}") from error
+        look = like if like is None or isinstance(like, Look) else painter.look(read_image(like))
+        shares = [strength] + [0.6 * strength if look is not None else strength] * (n - 1)
+        return [
+            painter.paint(
+                sheet,
+                look,
+                kind=kind,
+                strength=share,
+                temperature=temperature,
+                seed=seed + i,
+                size=size,
+            )
+            for i, share in enumerate(shares)
+        ]
 
     def sample(
         self,

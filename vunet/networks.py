@@ -5,11 +5,16 @@ from __future__ import annotations
 from torch import nn
 
 from vunet.baselines import Pix2Pix, VUNet2018
-from vunet.config import ModelConfig
+from vunet.config import DrawingConfig, ModelConfig
 from vunet.model import Reposer
 
 
-def build(config: ModelConfig) -> nn.Module:
+def build(config: ModelConfig | DrawingConfig) -> nn.Module:
     """A network with fresh weights."""
+    if isinstance(config, DrawingConfig):
+        from vunet.drawing.baseline import DrawingPix2Pix
+        from vunet.drawing.network import DrawingNet
+
+        return (DrawingNet if config.network == "drawing" else DrawingPix2Pix)(config)
     kinds = {"reposer": Reposer, "vunet-2018": VUNet2018, "pix2pix": Pix2Pix}
     return kinds[config.network](config)

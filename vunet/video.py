@@ -124,7 +124,7 @@ def folder_files(path: Path, endings: frozenset[str]) -> list[Path]:
         raise VideoError(
             f"{name}: no pictures or pose files in this folder; give one with a file per frame"
         )
-    return sorted(files, key=lambda file: _counted(file.name))
+    return sorted(files, key=lambda file: by_number(file.name))
 
 
 def reduced(image: np.ndarray) -> np.ndarray:
@@ -201,8 +201,8 @@ def _unreadable(error: OSError | ValueError, name: str) -> VideoError:
     return VideoError(f"{name} cannot be opened ({reason}); check the path")
 
 
-def _counted(name: str) -> list[tuple[int, int, str]]:
-    """A key by which numbers in names sort by their value."""
+def by_number(name: str) -> list[tuple[int, int, str]]:
+    """A key by which numbers in files' names sort by their value."""
     parts = re.split(r"(\d+)", name.lower())
     return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts]
 

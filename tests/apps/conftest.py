@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -24,7 +24,7 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
-WIDE, PHONE = (1280, 900), (375, 800)
+WIDE = (1280, 900)
 PATIENCE_MS = int(os.environ.get("VUNET_PATIENCE_MS", 120_000))
 """A loaded machine may take long; nothing here asserts a duration."""
 
@@ -34,7 +34,7 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of the smallest network, drawn at random: they run, and that is all."""
     import torch
 
-    from vunet.checkpoint import save_reposer
+    from vunet.checkpoint import save_network
     from vunet.config import PRESETS
     from vunet.model import Reposer
 
@@ -42,7 +42,7 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = PRESETS["tiny"].model
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        save_reposer(Reposer(config), path, config)
+        save_network(Reposer(config), path, config)
     return path
 
 
@@ -84,18 +84,63 @@ def browser(chromium: str) -> Iterator[Any]:
         running.close()
 
 
+@pytest.fixture(scope="session")
+def patience_ms() -> int:
+    """How long to wait for anything."""
+    return PATIENCE_MS
+
+
+Hosts = set[str]
+"""Machines that a page asked for anything."""
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[Callable[..., tuple[Any, Hosts]]]:
+    """Opens an empty page, and says later which hosts it asked; options are Playwright's."""
+    contexts = []
+
+    def opened(size: tuple[int, int] = WIDE, **options: Any) -> tuple[Any, Hosts]:
+        hosts: Hosts = set()
+
+        def note(url: str) -> None:
+            parts = urlparse(url)
+            if parts.scheme not in ("data", "blob", "about"):
+                hosts.add(parts.hostname or url)
+
+        width, height = size
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE_MS)
+        page = context.new_page()
+        page.on("request", lambda asked: note(asked.url))
+        page.on("websocket", lambda socket: note(socket.url))
+        return page, hosts
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def keep(tmp_path: Path) -> Callable[[Any, str], None]:
+    """Leaves a screenshot of a page behind for people to look at, where they ask for it."""
+    folder = Path(os.environ.get("VUNET_SCREENSHOTS") or tmp_path)
+
+    def kept(page: Any, name: str) -> None:
+        width = page.viewport_size["width"]
+        page.screenshot(path=str(folder / f"{name}-{width}.png"), full_page=True)
+
+    return kept
+
+
 @dataclass
 class Visit:
     """An open page and the hosts that it asked for anything."""
 
     page: Any
-    hosts: set[str] = field(default_factory=set)
-
-    def note(self, url: str) -> None:
-        """Remember the host of a request."""
-        parts = urlparse(url)
-        if parts.scheme not in ("data", "blob", "about"):
-            self.hosts.add(parts.hostname or url)
+    hosts: Hosts
+    keep: Callable[[str], None]
+    """Leaves a screenshot behind."""
 
     def give(self, field_id: str, path: Path) -> None:
         """Upload a file."""
@@ -134,23 +179,20 @@ class Visit:
             "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         )
 
-    def keep(self, folder: Path, name: str) -> None:
-        """Leave a screenshot behind for people to look at, where they ask for it."""
-        folder = Path(os.environ.get("VUNET_SCREENSHOTS") or folder)
-        width = self.page.viewport_size["width"]
-        self.page.screenshot(path=str(folder / f"{name}-{width}.png"), full_page=True)
+    def settled(self, field_id: str) -> None:
+        """Wait until a field rests: the page no longer scrolls or shifts."""
+        self.page.locator(f"#{field_id}").hover(trial=True)
 
 
 @pytest.fixture
-def visit(request: pytest.FixtureRequest, browser: Any, address: str) -> Iterator[Visit]:
+def visit(
+    request: pytest.FixtureRequest,
+    address: str,
+    open_page: Callable[..., tuple[Any, Hosts]],
+    keep: Callable[[Any, str], None],
+) -> Visit:
     """A fresh visit of the page; parametrised indirectly by the size of the screen."""
-    width, height = getattr(request, "param", WIDE)
-    context = browser.new_context(viewport={"width": width, "height": height})
-    context.set_default_timeout(PATIENCE_MS)
-    visit = Visit(context.new_page())
-    visit.page.on("request", lambda asked: visit.note(asked.url))
-    visit.page.on("websocket", lambda socket: visit.note(socket.url))
-    visit.page.goto(address)
-    visit.page.wait_for_selector("#go")
-    yield visit
-    context.close()
+    page, hosts = open_page(getattr(request, "param", WIDE))
+    page.goto(address)
+    page.wait_for_selector("#go")
+    return Visit(page, hosts, lambda name: keep(page, name))

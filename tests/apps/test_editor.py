@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
 import numpy as np
 import pytest
@@ -27,17 +25,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 WIDE, PHONE = (1280, 900), (375, 800)
-PATIENCE_MS = 120_000
-"""A loaded machine may take long; nothing here asserts a duration."""
 LIMBS = [
     (f"{side}_{a}", f"{side}_{b}")
     for side in ("left", "right")
@@ -250,32 +238,18 @@ def server(photo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
     cached.unlink()
 
 
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api", reason="needs playwright, a dev dependency")
-    with api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield running
-        running.close()
-
-
 @dataclass
 class Visit:
     """An open page, what it asked for and what went wrong on it."""
 
     page: Any
     server: Server
-    hosts: set[str] = field(default_factory=set)
+    patience_ms: int
     faults: list[str] = field(default_factory=list)
-
-    def note(self, url: str) -> None:
-        parts = urlparse(url)
-        if parts.scheme not in ("data", "blob", "about"):
-            self.hosts.add(parts.hostname or url)
 
     def until(self, condition: Callable[[], Any]) -> None:
         """Wait until something holds in this process."""
-        for _ in range(PATIENCE_MS // 50):
+        for _ in range(self.patience_ms // 50):
             if condition():
                 return
             self.page.wait_for_timeout(50)
@@ -322,30 +296,23 @@ class Visit:
 
 
 @pytest.fixture
-def visit(request: pytest.FixtureRequest, browser: Any, server: Server) -> Iterator[Visit]:
-    width, height = getattr(request, "param", WIDE)
-    context = browser.new_context(viewport={"width": width, "height": height}, has_touch=True)
-    context.set_default_timeout(PATIENCE_MS)
+def visit(
+    request: pytest.FixtureRequest,
+    server: Server,
+    open_page: Callable[..., tuple[Any, set[str]]],
+    patience_ms: int,
+) -> Iterator[Visit]:
+    page, hosts = open_page(getattr(request, "param", WIDE), has_touch=True)
     server.heard.clear()
     server.sends_back = False
-    visit = Visit(context.new_page(), server)
-    visit.page.on("request", lambda asked: visit.note(asked.url))
-    visit.page.on("pageerror", lambda error: visit.faults.append(str(error)))
-    visit.page.on(
-        "console", lambda said: said.type == "error" and visit.faults.append(str(said.text))
-    )
-    visit.page.goto(server.address)
+    visit = Visit(page, server, patience_ms)
+    page.on("pageerror", lambda error: visit.faults.append(str(error)))
+    page.on("console", lambda said: said.type == "error" and visit.faults.append(str(said.text)))
+    page.goto(server.address)
     visit.joint("nose").wait_for()
     yield visit
-    context.close()
     assert visit.faults == []
-    assert visit.hosts == {"127.0.0.1"}
-
-
-def keep(page: Any, tmp_path: Path, name: str) -> None:
-    """Leave a screenshot behind for people to look at, where they ask for it."""
-    folder = Path(os.environ.get("VUNET_SCREENSHOTS") or tmp_path)
-    page.screenshot(path=str(folder / f"{name}.png"), full_page=True)
+    assert hosts == {"127.0.0.1"}
 
 
 def lengths(pose: Pose) -> np.ndarray:
@@ -655,7 +622,9 @@ def test_a_finger_drags_a_joint_on_a_phone(visit: Visit) -> None:
 @pytest.mark.browser
 @pytest.mark.parametrize("visit", [WIDE, PHONE], ids=["wide", "phone"], indirect=True)
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_photo_lies_behind_the_figure(visit: Visit, theme: str, tmp_path: Path) -> None:
+def test_the_photo_lies_behind_the_figure(
+    visit: Visit, theme: str, keep: Callable[[Any, str], None]
+) -> None:
     page = visit.page
     page.goto(f"{visit.server.address}?__theme={theme}")
     visit.joint("nose").wait_for()
@@ -668,7 +637,7 @@ def test_the_photo_lies_behind_the_figure(visit: Visit, theme: str, tmp_path: Pa
     )
     assert loads.ok
     visit.joint("left_wrist").focus()
-    keep(page, tmp_path, f"editor-{page.viewport_size['width']}-{theme}")
+    keep(page, f"editor-alone-{theme}")
     page.get_by_label("Show photo").uncheck()
     assert picture.is_hidden()
 

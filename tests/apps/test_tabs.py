@@ -67,6 +67,12 @@ def joint(page: Any, name: str) -> Any:
     return page.locator(f"#pose-editor [aria-label='{name}']").first
 
 
+def rests(place: Any) -> None:
+    """Wait until something is in view and no longer moves."""
+    place.scroll_into_view_if_needed()
+    place.hover(trial=True)
+
+
 def middle(place: Any) -> np.ndarray:
     """(2,) where something is on the screen."""
     box = place.bounding_box()
@@ -124,15 +130,14 @@ def test_what_was_understood_is_laid_over_in_colours_of_its_sides() -> None:
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.parametrize("visit", [WIDE, PHONE], ids=["wide", "phone"], indirect=True)
-def test_a_dragged_joint_moves_figure_and_person(visit: Any, photo: Path, tmp_path: Path) -> None:
+def test_a_dragged_joint_moves_figure_and_person(visit: Any, photo: Path) -> None:
     page = visit.page
     visit.give_photo(photo)
     visit.open("Pose editor")
     wrist = joint(page, "left wrist")
     wrist.wait_for()
     page.wait_for_selector("#editor-live img")
-    wrist.scroll_into_view_if_needed()
-    page.wait_for_timeout(300)
+    rests(wrist)
     page.get_by_label("Keep limb lengths").uncheck()
     before, first = middle(wrist), visit.source("editor-live")
     page.mouse.move(*before)
@@ -150,7 +155,7 @@ def test_a_dragged_joint_moves_figure_and_person(visit: Any, photo: Path, tmp_pa
         arg=before.tolist(),
     )
     assert visit.overflow() <= 0
-    visit.keep(tmp_path, "editor")
+    visit.keep("editor")
     page.click("#editor-go")
     page.wait_for_selector("#editor-result img")
     assert visit.shown("editor-result").shape == read_image(photo).shape
@@ -168,24 +173,33 @@ def test_an_exported_pose_comes_back_the_same(visit: Any, photo: Path, tmp_path:
     page.get_by_text("Import and export").click()
 
     def exported() -> Path:
-        count = page.locator("#exported a[download]").count()
+        links = "#exported a[download$='.json']"
+        before = (
+            page.locator(links).first.get_attribute("href") if page.query_selector(links) else ""
+        )
         page.click("#export-pose")
         page.wait_for_function(
-            "count => document.querySelectorAll('#exported a[download]').length > 0", arg=count
+            "([links, before]) => { const a = document.querySelector(links);"
+            " return a && a.offsetParent && a.getAttribute('href') !== before; }",
+            arg=[links, before],
         )
-        page.wait_for_timeout(500)
         with page.expect_download() as download:
-            page.locator("#exported a[download$='.json']").first.click()
+            page.locator(links).first.click()
         path = tmp_path / f"{len(list(tmp_path.iterdir()))}.json"
         download.value.save_as(path)
         return path
 
+    def await_new_pose() -> None:
+        """One that Python sets has no history."""
+        page.wait_for_selector("#pose-editor [aria-label='Undo'][aria-disabled='true']")
+
     first = exported()
     page.click("#detected")
-    page.wait_for_timeout(1500)
+    await_new_pose()
+    page.get_by_role("button", name="Mirror").click()
+    page.wait_for_selector("#pose-editor [aria-label='Undo'][aria-disabled='false']")
     visit.give("import-pose", first)
-    page.get_by_text(first.name).first.wait_for()
-    page.wait_for_timeout(1500)
+    await_new_pose()
     (one,), (two,) = read_poses(first), read_poses(exported())
     np.testing.assert_allclose(one.keypoints, two.keypoints, atol=0.02)
     shoulders = [one.skeleton.index[f"{side}_shoulder"] for side in ("left", "right")]
@@ -196,17 +210,16 @@ def test_an_exported_pose_comes_back_the_same(visit: Any, photo: Path, tmp_path:
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.parametrize("visit", [WIDE, PHONE], ids=["wide", "phone"], indirect=True)
-def test_a_scribbled_figure_becomes_a_person(visit: Any, photo: Path, tmp_path: Path) -> None:
+def test_a_scribbled_figure_becomes_a_person(visit: Any, photo: Path) -> None:
     page = visit.page
     visit.give_photo(photo)
     visit.open("Scribble")
-    page.locator("#scribble-pad canvas").scroll_into_view_if_needed()
-    page.wait_for_timeout(300)
+    rests(page.locator("#scribble-pad canvas"))
     scribble(page)
     page.wait_for_selector("#scribble-live img")
     page.locator("#scribble-understood").get_by_text("taken to face").wait_for()
     assert visit.overflow() <= 0
-    visit.keep(tmp_path, "scribble")
+    visit.keep("scribble")
     first = visit.source("scribble-live")
     page.get_by_label("Swap left and right").check()
     visit.await_another("scribble-live", first)
@@ -244,7 +257,7 @@ def test_half_a_figure_says_what_is_missing(visit: Any) -> None:
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.parametrize("visit", [WIDE, PHONE], ids=["wide", "phone"], indirect=True)
-def test_looks_are_mixed(visit: Any, photo: Path, other_photo: Path, tmp_path: Path) -> None:
+def test_looks_are_mixed(visit: Any, photo: Path, other_photo: Path) -> None:
     page = visit.page
     visit.give_photo(photo)
     visit.open("Mix")
@@ -255,7 +268,7 @@ def test_looks_are_mixed(visit: Any, photo: Path, other_photo: Path, tmp_path: P
     page.locator("#strength-top input[type=number]").press("Enter")
     visit.await_another("mix-live", first)
     assert visit.overflow() <= 0
-    visit.keep(tmp_path, "mix")
+    visit.keep("mix")
     page.click("#mix-go")
     page.wait_for_selector("#mix-result img")
     assert visit.shown("mix-result").shape == read_image(photo).shape
@@ -287,9 +300,7 @@ def moving(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.parametrize("visit", [WIDE, PHONE], ids=["wide", "phone"], indirect=True)
-def test_a_sequence_becomes_a_film_that_plays(
-    visit: Any, photo: Path, moving: Path, tmp_path: Path
-) -> None:
+def test_a_sequence_becomes_a_film_that_plays(visit: Any, photo: Path, moving: Path) -> None:
     page = visit.page
     visit.give_photo(photo)
     visit.open("Sequence")
@@ -302,7 +313,7 @@ def test_a_sequence_becomes_a_film_that_plays(
     seconds = page.evaluate("() => document.querySelector('#sequence-film video').duration")
     assert seconds == pytest.approx(2, abs=0.3)
     assert visit.overflow() <= 0
-    visit.keep(tmp_path, "sequence")
+    visit.keep("sequence")
     assert visit.hosts == {"127.0.0.1"}
 
 
@@ -317,12 +328,37 @@ def test_a_film_is_cancelled(visit: Any, photo: Path) -> None:
     page.wait_for_selector("#sequence-live img")
     page.click("#sequence-stop")
     page.get_by_text("A film appears only when it is whole").wait_for()
-    page.wait_for_timeout(1000)
-    assert page.locator("#sequence-film video").count() == 0
     # the engine is free again
     visit.open("Re-pose")
     page.click("#go")
     page.wait_for_selector("#result img")
+    visit.open("Sequence")
+    assert page.locator("#sequence-film video").count() == 0
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_an_edit_is_drawn_once_and_in_the_open_tab_alone(visit: Any, photo: Path) -> None:
+    page, asked = visit.page, []
+    visit.give_photo(photo)
+    page.get_by_text("Person found").wait_for()
+    visit.open("Mix")
+    visit.open("Pose editor")
+    page.wait_for_selector("#editor-live img")
+    joint(page, "left wrist").wait_for()
+    page.on("request", lambda call: asked.append(call) if "/queue/join" in call.url else None)
+    first = visit.source("editor-live")
+    page.get_by_role("button", name="Mirror").click()
+    visit.await_another("editor-live", first)
+    first = visit.source("editor-live")
+    page.get_by_role("button", name="Undo").first.click()
+    visit.await_another("editor-live", first)
+    assert len(asked) == 2
+    page.get_by_text("Background and settings").click()
+    first = visit.source("editor-live")
+    page.get_by_label("Plain grey").check()
+    visit.await_another("editor-live", first)
+    assert page.locator("#mix-live img, #scribble-live img").count() == 0
 
 
 # -- for programs --------------------------------------------------------------------------------

@@ -485,7 +485,7 @@ def test_byte_order_mark_is_borne(tmp_path):
 JSON_KEYS = (
     *("people", "pose_keypoints_2d", "keypoints", "annotations", "images", "id", "image_id"),
     *("landmarks", "x", "y", "pose_landmarks", "canvas_width", "canvas_height"),
-    *("poses", "format", "version", "size"),
+    *("poses", "format", "version", "size", "bodies", "joints", "keypoint_scores", "visible"),
 )
 json_values = st.recursive(
     st.none()

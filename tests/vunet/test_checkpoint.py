@@ -22,7 +22,7 @@ from vunet.checkpoint import (
     load_reposer,
     read_facts,
     resolve_weights,
-    save_reposer,
+    save_network,
 )
 from vunet.config import PRESETS, to_json
 from vunet.model import Reposer
@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
     """A folder of weights with `person` in its manifest."""
     torch.manual_seed(0)
     path = tmp_path / "person.safetensors"
-    save_reposer(Reposer(TINY), path, TINY, {"steps": 7, "data": ["a b"]})
+    save_network(Reposer(TINY), path, TINY, {"steps": 7, "data": ["a b"]})
     write_manifest(tmp_path, path)
     return tmp_path
 

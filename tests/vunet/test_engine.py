@@ -23,7 +23,7 @@ from pose.formats import dump_poses, read_poses
 from pose.presets import PRESETS
 from pose.retarget import body_scale
 from pose.stick import draw_controlnet
-from vunet.checkpoint import WeightsError, load_reposer, save_reposer
+from vunet.checkpoint import WeightsError, load_reposer, save_network
 from vunet.config import PRESETS as TRAINING
 from vunet.engine import MAX_SIDE_PX, PLAIN_RGB, Engine, EngineError, Result
 from vunet.images import ImageError, OutputError
@@ -42,7 +42,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     folder = tmp_path_factory.mktemp("weights")
     config = TRAINING["tiny"].model
     torch.manual_seed(0)
-    save_reposer(Reposer(config), folder / "own.safetensors", config)
+    save_network(Reposer(config), folder / "own.safetensors", config)
     (folder / "manifest.json").write_text('{"weights": []}')
     model, digest = load_reposer(folder / "own.safetensors", folder)
     return Engine(model, digest, torch.device("cpu"))

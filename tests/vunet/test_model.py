@@ -20,7 +20,7 @@ from vunet.config import (
     PRESETS,
     ModelConfig,
     at_half_size,
-    model_config_from,
+    network_config_from,
     to_json,
     without,
 )
@@ -476,7 +476,7 @@ def test_config_survives_json(name: str) -> None:
     import json
 
     config = PRESETS[name].model
-    assert model_config_from(json.loads(to_json(config))) == config
+    assert network_config_from(json.loads(to_json(config))) == config
 
 
 @pytest.mark.parametrize(
@@ -490,7 +490,7 @@ def test_config_survives_json(name: str) -> None:
 )
 def test_wrong_settings_are_refused(change: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        model_config_from({**dataclasses.asdict(PRESETS["person"].model), **change})
+        network_config_from({**dataclasses.asdict(PRESETS["person"].model), **change})
 
 
 @pytest.mark.parametrize("name", ["person", "vunet-2018", "pix2pix"])

@@ -9,7 +9,7 @@ import cv2
 import pytest
 import torch
 
-from vunet.checkpoint import save_reposer
+from vunet.checkpoint import save_network
 from vunet.config import PRESETS
 from vunet.holdout import is_validation_photo
 from vunet.model import Reposer
@@ -20,7 +20,7 @@ EXAMPLES = Path(__file__).resolve().parent.parent.parent / "apps" / "examples"
 
 def test_people_kept_out_of_training_in_every_pose(tmp_path: Path) -> None:
     config = PRESETS["tiny"].model
-    save_reposer(Reposer(config), tmp_path / "tiny.safetensors", config)
+    save_network(Reposer(config), tmp_path / "tiny.safetensors", config)
     names = [f"{i:04d}" for i in range(200)]
     shown = [n for n in names if is_validation_photo(n)][:2]
     hidden = next(n for n in names if not is_validation_photo(n))

@@ -27,15 +27,9 @@ from vunet.config import PRESETS, TrainConfig
 from vunet.data import BatchMaker
 from vunet.dataset import Dataset, open_dataset
 from vunet.model import Reposer
-from vunet.train import (
-    TrainError,
-    TrainPlan,
-    batch_losses,
-    kl_weight,
-    learning_rate,
-    step_noise,
-    train,
-)
+from vunet.person_task import batch_losses, step_noise
+from vunet.schedule import kl_weight, learning_rate
+from vunet.train import TrainError, TrainPlan, train
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TINY = PRESETS["tiny"]

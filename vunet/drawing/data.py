@@ -1,0 +1,212 @@
+"""Training batches of drawings: the same thing drawn, photographed, and seen otherwise.
+
+No two photos show one thing twice, so pairs are made: the photo, bent by a smooth map, is what is
+to be painted (and its lines, bent alike, the drawing); the photo, shifted and turned, is the
+reference. Where each pixel of the one lies in the other is known exactly and supervises attention.
+Given the seed and the step, a batch is always the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vunet.config import DrawingConfig
+from vunet.dataset import Dataset
+from vunet.drawing.lines import styled
+from vunet.drawing.network import identity_places
+from vunet.drawing.palette import COLOURS
+
+
+@dataclass
+class DrawingBatch:
+    """What one step sees; all tensors of one device."""
+
+    drawing: Tensor
+    """(B, 3, H, W) in [-1, 1]: ink and paint on white."""
+    image: Tensor
+    """(B, 3, H, W) in [-1, 1], the truth."""
+    valid: Tensor
+    """(B, 1, H, W) 1 where the truth is a photo's."""
+    thing: Tensor
+    """(B, 1, H, W) 1 on what the truth is of."""
+    reference: Tensor
+    """(B, 3, H, W) in [-1, 1]."""
+    places: Tensor
+    """(B, H/4, W/4, 2) where the truth lies in the reference, in [-1, 1] or outside."""
+    kinds: Tensor
+    """(B,) int64 class from 1, 0 unknown."""
+
+
+def drawing_picture(ink: Tensor, paint: Tensor | None = None) -> Tensor:
+    """Ink (B, 1, H, W) in [0, 1] on white or on paint (B, 3, H, W) in [-1, 1]."""
+    ground = torch.ones_like(ink) if paint is None else paint
+    return (ground * (1 - ink) - ink).expand(-1, 3, -1, -1)
+
+
+def _affine(g: torch.Generator, count: int, amount: float) -> Tensor:
+    """(B, 2, 3) turns, scales, shears and shifts."""
+
+    def noise(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=g) * 2 - 1
+
+    angle = noise(count) * 0.25 * amount
+    scale = torch.exp(noise(count, 2) * 0.2 * amount + noise(count, 1) * 0.15 * amount)
+    shear = noise(count) * 0.12 * amount
+    c, s = torch.cos(angle), torch.sin(angle)
+    turn = torch.stack([torch.stack([c, -s + shear], 1), torch.stack([s, c], 1)], 1)
+    return torch.cat([turn * scale[:, None], (noise(count, 2) * 0.12 * amount)[..., None]], 2)
+
+
+def _apply(matrix: Tensor, places: Tensor) -> Tensor:
+    return torch.einsum("bij,bhwj->bhwi", matrix[:, :, :2], places) + matrix[:, None, None, :, 2]
+
+
+def _inverse(matrix: Tensor) -> Tensor:
+    turn = torch.linalg.inv(matrix[:, :, :2])
+    return torch.cat([turn, -turn @ matrix[:, :, 2:]], 2)
+
+
+class DrawingBatchMaker:
+    """Draws batches from sets of drawings or of pairs."""
+
+    def __init__(
+        self,
+        datasets: Sequence[Dataset],
+        config: DrawingConfig,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+        *,
+        bent: bool = True,
+    ) -> None:
+        """Prepare to draw batches.
+
+        Args:
+            datasets: Sets of kind "drawings" or "pairs", all of one kind.
+            config: Of the network.
+            batch_size: Pictures a batch.
+            seed: Decides everything.
+            device: Where batches are needed.
+            bent: Whether truths are bent; validation leaves them as they are.
+
+        Raises:
+            ValueError: If the sets are of different or other kinds, or empty.
+        """
+        kinds = {str(d.meta["kind"]) for d in datasets}
+        if len(kinds) != 1 or not kinds <= {"drawings", "pairs"}:
+            raise ValueError(f"sets of one kind, drawings or pairs, are needed, got {kinds}")
+        self.pairs = kinds == {"pairs"}
+        self.sets = list(datasets)
+        self.sizes = np.array([len(d) for d in datasets])
+        if not self.sizes.sum():
+            raise ValueError("the sets are empty")
+        self.config, self.batch_size, self.seed = config, batch_size, seed
+        self.device, self.bent = device, bent
+        names = {name: i for i, name in enumerate(config.classes, 1)}
+        self.kinds = [
+            np.array([names.get(str(row.get("label", "")), 0) for row in d.index]) for d in datasets
+        ]
+
+    def batch(self, step: int) -> DrawingBatch:
+        """The batch of a step."""
+        rng = np.random.default_rng((self.seed, step))
+        total = int(self.sizes.sum())
+        if self.bent:
+            chosen = rng.integers(0, total, self.batch_size)
+        else:
+            chosen = (np.arange(self.batch_size) + step * self.batch_size) % total
+        starts = np.cumsum(self.sizes) - self.sizes
+        places = [(int(np.searchsorted(starts, i, "right")) - 1, i) for i in chosen]
+        entries = [(d, int(i - starts[d])) for d, i in places]
+        return self.make(entries, int(rng.integers(2**31)))
+
+    def make(self, entries: Sequence[tuple[int, int]], seed: int) -> DrawingBatch:
+        """The batch of these entries (set, row)."""
+        g = torch.Generator().manual_seed(seed)
+        H, W = self.config.size
+        B = len(entries)
+
+        def rows(name: str) -> Tensor:
+            found = np.stack([np.asarray(self.sets[d].arrays[name][i]) for d, i in entries])
+            return torch.from_numpy(found)
+
+        image = rows("images").permute(0, 3, 1, 2).float() / 127.5 - 1
+        if self.pairs:
+            shape = rows("shapes").permute(0, 3, 1, 2).float() / 127.5 - 1
+            inside, thing = torch.ones_like(image[:, :1]), torch.ones_like(image[:, :1])
+            maps = paint = None
+        else:
+            shape = None
+            maps = rows("lines").float() / 255
+            thing = rows("masks")[:, None].float() / 255
+            paint = self._paint(rows("paint"), g)
+            inside = torch.zeros_like(thing)
+            for k, (x0, y0, x1, y1) in enumerate(rows("valid").round().int().tolist()):
+                inside[k, :, y0:y1, x0:x1] = 1
+        mirrored = (torch.rand(B, generator=g) < 0.5) & self.bent
+        grid = identity_places((H, W), image.device).expand(B, H, W, 2)
+        first = grid
+        if self.bent:
+            push = F.interpolate(
+                torch.randn(B, 2, 5, 5, generator=g) * 0.035, (H, W), mode="bicubic"
+            )
+            first = _apply(_affine(g, B, 0.5), grid) + push.permute(0, 2, 3, 1)
+        second = _affine(g, B, 1.0)
+        flip = torch.where(mirrored, -1.0, 1.0)[:, None, None, None]
+        turn = torch.cat([flip, torch.ones_like(flip)], 3)  # x alone
+
+        def seen(x: Tensor, at: Tensor, mode: str = "bilinear") -> Tensor:
+            where = at * turn
+            return F.grid_sample(x, where, mode=mode, padding_mode="border", align_corners=False)
+
+        if tuple(image.shape[2:]) != (H, W):  # a smaller network: fine detail must not alias
+            image = F.interpolate(image, (H, W), mode="area")
+            maps = None if maps is None else F.interpolate(maps, (H, W), mode="area").mul(1.6)
+            shape = None if shape is None else F.interpolate(shape, (H, W), mode="area")
+        truth = seen(image, first)
+        reference = seen(image, _apply(second, grid))
+        valid = (seen(inside, first, "nearest") > 0.5).float() * (
+            (first.abs() <= 1).all(-1)[:, None].float()
+        )
+        quarter = F.interpolate(first.permute(0, 3, 1, 2), (H // 4, W // 4), mode="area")
+        known = _apply(_inverse(second), quarter.permute(0, 2, 3, 1))
+        if shape is not None:
+            drawing = seen(shape, first)
+        elif maps is not None:
+            hand = int(torch.randint(2**31, (1,), generator=g))
+            ink = styled(seen(maps, first).clamp(0, 1), hand)
+            if paint is None:
+                drawing = drawing_picture(ink)
+            else:
+                painted = seen(paint, first, "nearest")
+                has = (torch.rand(B, 1, 1, 1, generator=g) < 0.6).float()  # lines, paint or both
+                bare = (torch.rand(B, 1, 1, 1, generator=g) < 0.5).float()
+                painted = painted * has + (1 - has)
+                drawing = drawing_picture(ink * (1 - has * bare), painted)
+        else:
+            raise ValueError("an entry has neither lines nor a shape")
+        kinds = torch.tensor([int(self.kinds[d][i]) for d, i in entries])
+        if self.bent:
+            kinds = kinds * (torch.rand(B, generator=g) < 0.7)
+        made = DrawingBatch(
+            drawing, truth, valid, seen(thing, first), reference, known, kinds.long()
+        )
+        values = {k: v.to(self.device) for k, v in vars(made).items()}
+        return DrawingBatch(**values)
+
+    def _paint(self, labels: Tensor, g: torch.Generator) -> Tensor | None:
+        """Regions as colours (B, 3, h, w) in [-1, 1], some left out; None where there are none."""
+        if self.config.shape != "regions":
+            return None
+        colours = torch.from_numpy(COLOURS.astype(np.float32)) / 127.5 - 1  # (R, 3)
+        shown = (torch.rand(len(labels), len(colours), generator=g) < 0.93) | (not self.bent)
+        table = torch.where(shown[..., None], colours[None], colours[None, :1])  # (B, R, 3)
+        flat = labels.flatten(1).long()
+        picked = torch.gather(table, 1, flat[..., None].expand(-1, -1, 3))
+        return picked.transpose(1, 2).reshape(len(labels), 3, *labels.shape[1:])

@@ -1,0 +1,139 @@
+"""What the drawing network is trained towards, and whom it plays against."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from vunet.config import TrainConfig
+from vunet.drawing.data import DrawingBatch
+from vunet.drawing.network import Drawn
+from vunet.losses import Reduce, SqueezeFeatures, divergence, perceptual, step_rival
+from vunet.model import autocast
+
+
+def drawing_losses(
+    drawn: Drawn,
+    batch: DrawingBatch,
+    features: SqueezeFeatures | None,
+    config: TrainConfig,
+    kl_weight: float,
+    amp: bool,
+    keep: Tensor,
+    window: tuple[int, int, int, int],
+) -> dict[str, Tensor]:
+    """Every loss of a batch, weighted; their sum is what is minimised.
+
+    Args:
+        drawn: The network's answer.
+        batch: What it was asked.
+        features: Of the perceptual losses; None leaves them out.
+        config: Of the run.
+        kl_weight: Of this step.
+        amp: bf16 convolutions.
+        keep: (B, 1, 1, 1) 0 where the reference's pixels were withheld.
+        window: y, x, height, width compared by features.
+    """
+    truth, valid = batch.image, batch.valid
+    weight = (0.35 + 0.65 * batch.thing) * valid
+    parts = {
+        "l1": ((drawn.image - truth).abs() * weight).mean() * 6,
+        "generated": ((drawn.generated - truth).abs() * weight).mean() * 1.5,
+    }
+    if features is not None:
+        parts["perceptual"] = config.perceptual_weight * perceptual(
+            features, drawn.image * valid, truth * valid, amp, window
+        )
+    if drawn.posterior is not None and drawn.prior is not None:
+        kl = divergence(drawn.posterior, drawn.prior, config.free_nats)
+        parts["kl"] = kl * kl_weight
+    if drawn.seen_tints is not None:
+        parts["tint"] = (drawn.tints - drawn.seen_tints.detach()).abs().mean() * 2
+    carried = drawn.carried
+    if carried is not None:
+        # where the truth's place lies in the reference is known
+        known = (batch.places.abs() <= 1).all(-1) & (F.avg_pool2d(valid, 4)[:, 0] > 0.9)
+        known = known.float() * (0.35 + 0.65 * F.avg_pool2d(batch.thing, 4)[:, 0])
+        apart = F.smooth_l1_loss(carried.places, batch.places, reduction="none", beta=0.02).sum(-1)
+        coarse_truth = F.avg_pool2d(batch.places.permute(0, 3, 1, 2), 4).permute(0, 2, 3, 1)
+        coarse_known = F.avg_pool2d(known[:, None], 4)[:, 0]
+        coarse = F.smooth_l1_loss(
+            carried.coarse_places, coarse_truth, reduction="none", beta=0.02
+        ).sum(-1)
+        amount, coarse_amount = known.sum().clamp_min(1), coarse_known.sum().clamp_min(1)
+        parts["places"] = ((apart * known).sum() / amount) * 3
+        parts["match"] = ((coarse * coarse_known).sum() / coarse_amount) * 3
+        with torch.no_grad():
+            copied = F.avg_pool2d((carried.colour - truth).abs().mean(1, True), 5, 1, 2)
+            made = F.avg_pool2d((drawn.generated - truth).abs().mean(1, True), 5, 1, 2)
+            better = torch.sigmoid((made + 0.05 - copied) / 0.03)
+            judged = valid * carried.cover * keep
+        visible = drawn.visibility.clamp(1e-4, 1 - 1e-4)
+        copy = F.binary_cross_entropy(visible, better, reduction="none") * judged
+        parts["copy"] = copy.sum() / judged.sum().clamp_min(1) * 0.3
+    return parts
+
+
+class DrawingDiscriminator(nn.Module):
+    """Conditional 70x70 PatchGAN of pix2pix with spectral normalisation: drawing and picture."""
+
+    def __init__(self, channels: int = 32) -> None:
+        super().__init__()
+        c = channels
+        self.layers = nn.ModuleList(
+            [
+                spectral_norm(nn.Conv2d(6, c, 4, 2, 1)),
+                spectral_norm(nn.Conv2d(c, 2 * c, 4, 2, 1)),
+                spectral_norm(nn.Conv2d(2 * c, 4 * c, 4, 2, 1)),
+                spectral_norm(nn.Conv2d(4 * c, 8 * c, 4, 1, 1)),
+            ]
+        )
+        self.judge = spectral_norm(nn.Conv2d(8 * c, 1, 4, 1, 1))
+
+    def forward(self, picture: Tensor, drawing: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """(B, 3, H, W) twice -> score map and the features before it."""
+        x, found = torch.cat([picture, drawing], 1), []
+        for layer in self.layers:
+            x = F.leaky_relu(layer(x), 0.2)
+            found.append(x)
+        return self.judge(x), found
+
+
+class DrawingRival:
+    """The discriminator and its optimiser: true pairs against painted and mismatched ones."""
+
+    def __init__(self, config: TrainConfig, device: torch.device) -> None:
+        self.net = DrawingDiscriminator().to(device)
+        self.optimiser = torch.optim.Adam(self.net.parameters(), lr=4e-4, betas=(0.5, 0.99))
+        self.weight = config.adversarial_weight
+        self.reduce: Reduce | None = None
+
+    def play(
+        self, drawn: Drawn, batch: DrawingBatch, window: tuple[int, int, int, int], amp: bool
+    ) -> dict[str, Tensor]:
+        """Train the discriminator on a batch; return the generator's side of the game."""
+        y, x, h, w = window
+
+        def cut(pictures: Tensor) -> Tensor:
+            return pictures[:, :, y : y + h, x : x + w]
+
+        result, truth = cut(drawn.image * batch.valid), cut(batch.image * batch.valid)
+        drawing = cut(batch.drawing)
+        self.net.requires_grad_(True)
+        with autocast(truth.device, amp):
+            false, _ = self.net(result.detach(), drawing)
+            true, true_features = self.net(truth, drawing)
+            other, _ = self.net(truth, drawing.roll(1, 0))
+        loss = F.relu(1 - true.float()).mean()
+        loss = loss + 0.5 * (F.relu(1 + false.float()).mean() + F.relu(1 + other.float()).mean())
+        step_rival(self.net, self.optimiser, loss, self.reduce)
+        with autocast(truth.device, amp):
+            score, own = self.net(result, drawing)
+        pairs = zip(own, true_features, strict=True)
+        matching = torch.stack([(a.float() - b.detach().float()).abs().mean() for a, b in pairs])
+        return {
+            "adversarial": -score.float().mean() * self.weight,
+            "matching": matching.mean() * 20 * self.weight,
+        }

@@ -1,0 +1,190 @@
+"""Drawings and photos in, pictures out: the drawing network with its weights, ready to paint."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from vunet.drawing.network import Carried, DrawingNet, Drawn, resized_places
+from vunet.drawing.sheet import Sheet, read_sheet
+from vunet.drawing.subject import fitted
+from vunet.images import write_png
+
+DRAWING_PX = 512
+"""Longer side of a painted drawing, unless asked otherwise."""
+MOST_DRAWINGS = 64
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnPicture:
+    """A painted drawing."""
+
+    image: np.ndarray
+    """(H, W, 3) uint8 RGB."""
+    invented: np.ndarray
+    """(H, W) uint8, how much of each pixel was made up rather than copied from the reference."""
+    sheet: np.ndarray
+    """(h, w, 3) uint8 RGB, the drawing as the network saw it."""
+    frame: tuple[float, float, float, float]
+    """x0, y0, x1, y1 of the picture in the drawing, in its pixels."""
+    warnings: tuple[str, ...]
+    seed: int
+    weights_sha256: str
+
+    def save(self, path: str | Path) -> None:
+        """Write the picture whole or not at all; a PNG carries seed, frame and weights' hash.
+
+        Raises:
+            OutputError: A sentence naming the file and what is wrong.
+        """
+        text = {
+            "vunet:seed": str(self.seed),
+            "vunet:frame": json.dumps([round(v, 2) for v in self.frame]),
+            "vunet:weights": self.weights_sha256,
+        }
+        write_png(self.image, path, text=text)
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """A reference photo, read once for many drawings."""
+
+    picture: np.ndarray
+    """(H, W, 3) uint8 RGB, of the network's proportions, at the photo's own resolution."""
+
+
+class Painter:
+    """A drawing network with its weights. Safe to share between threads."""
+
+    def __init__(
+        self, model: DrawingNet, weights_sha256: str, device: torch.device, amp: bool
+    ) -> None:
+        self.model = model.to(device)
+        self.weights_sha256, self.device, self.amp = weights_sha256, device, amp
+        self._lock = threading.Lock()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What drawings may be said to be of."""
+        return self.model.config.classes
+
+    def look(self, photo: np.ndarray) -> Look:
+        """A reference photo (H, W, 3) uint8 RGB, fitted to the network's proportions."""
+        H, W = self.model.config.size
+        scale = min(4.0, max(1.0, max(photo.shape[0] / H, photo.shape[1] / W)))
+        picture, _ = fitted(photo, (round(H * scale), round(W * scale)))
+        return Look(picture)
+
+    def read(self, drawing: np.ndarray) -> Sheet:
+        """A drawing (H, W, 3) uint8 RGB as the network wants it.
+
+        Raises:
+            DrawingError: A sentence saying what is wrong with it.
+        """
+        config = self.model.config
+        return read_sheet(drawing, config.size, config.shape)
+
+    def paint(
+        self,
+        sheet: Sheet,
+        look: Look | None = None,
+        *,
+        kind: str | None = None,
+        strength: float = 1.0,
+        temperature: float = 1.0,
+        seed: int = 0,
+        size: int = DRAWING_PX,
+    ) -> DrawnPicture:
+        """A picture of a drawing.
+
+        Args:
+            sheet: From `read`.
+            look: Whose look it gets; None draws one from the prior by `seed`.
+            kind: What it is of, one of `classes`, which the prior goes by.
+            strength: How much of the look, from 0 (drawn by `seed`) to 1.
+            temperature: How far samples stray from the middle.
+            seed: Decides what is sampled.
+            size: Longer side of the picture in pixels.
+
+        Raises:
+            ValueError: If the kind is unknown.
+        """
+        net, config = self.model, self.model.config
+        if kind is not None and kind not in config.classes:
+            raise ValueError(
+                f"{kind!r} is none of what these weights know: {', '.join(config.classes)}"
+            )
+        drawing = _tensor(sheet.picture).to(self.device)
+        kinds = torch.tensor([config.classes.index(kind) + 1 if kind else 0], device=self.device)
+        g = torch.Generator().manual_seed(seed)
+        noise = torch.randn(1, config.slots, config.latent_dim, generator=g).to(self.device)
+        H, W = config.size
+        with self._lock, torch.inference_mode():
+            sampled = None
+            if look is None or strength < 1:
+                sampled = net.sample_latents(drawing, kinds, noise, temperature)
+            if look is None:
+                drawn = net(drawing, None, kinds=kinds, latents=sampled, amp=self.amp)
+                return self._finish(drawn, sheet, None, seed, size)
+            reference = cv2.resize(look.picture, (W, H), interpolation=cv2.INTER_AREA)
+            small = _tensor(reference).to(self.device)
+            keep = torch.full((1, 1, 1, 1), float(strength), device=self.device)
+            drawn = net(drawing, small, kinds=kinds, keep=keep, amp=self.amp)
+            if sampled is not None:
+                mixed = sampled + strength * (drawn.latents - sampled)
+                drawn = net(drawing, small, kinds=kinds, keep=keep, latents=mixed, amp=self.amp)
+        return self._finish(drawn, sheet, look, seed, size)
+
+    def _finish(
+        self, drawn: Drawn, sheet: Sheet, look: Look | None, seed: int, size: int
+    ) -> DrawnPicture:
+        """The picture at the size asked for; copied pixels come at the photo's resolution."""
+        H, W = self.model.config.size
+        scale = size / max(H, W)
+        wh = (max(1, round(W * scale)), max(1, round(H * scale)))
+        generated = cv2.resize(_array(drawn.generated), wh, interpolation=cv2.INTER_CUBIC)
+        copied = np.zeros((wh[1], wh[0]), np.float32)
+        image = generated
+        if look is not None and drawn.carried is not None:
+            visible = drawn.visibility[0, 0].float().cpu().numpy()
+            copied = cv2.resize(visible, wh, interpolation=cv2.INTER_LINEAR)
+            taken = self._fetched(drawn.carried, look, (wh[1], wh[0]))
+            image = generated + copied[..., None] * (taken - generated)
+        return DrawnPicture(
+            image=np.clip(np.rint(image), 0, 255).astype(np.uint8),
+            invented=np.clip(255 - 255 * copied, 0, 255).astype(np.uint8),
+            sheet=sheet.picture,
+            frame=sheet.frame,
+            warnings=sheet.warnings,
+            seed=seed,
+            weights_sha256=self.weights_sha256,
+        )
+
+    def _fetched(self, carried: Carried, look: Look, size: tuple[int, int]) -> np.ndarray:
+        """(H, W, 3) float32 the photo's own pixels where the drawing wants them."""
+        places = resized_places(carried.places.float().cpu(), size)[0].numpy()
+        h, w = look.picture.shape[:2]
+        x = ((places[..., 0] + 1) * w / 2 - 0.5).astype(np.float32)
+        y = ((places[..., 1] + 1) * h / 2 - 0.5).astype(np.float32)
+        source = look.picture
+        if h > 1.5 * size[0]:  # no finer than the result, or detail turns into noise
+            ratio = size[0] / h
+            source = cv2.resize(source, None, fx=ratio, fy=ratio, interpolation=cv2.INTER_AREA)
+            x, y = (x + 0.5) * ratio - 0.5, (y + 0.5) * ratio - 0.5
+        found = cv2.remap(source, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        return found.astype(np.float32)
+
+
+def _tensor(picture: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 127.5 - 1
+
+
+def _array(images: torch.Tensor) -> np.ndarray:
+    """(1, 3, H, W) in [-1, 1] -> (H, W, 3) float32 in 0..255."""
+    return ((images[0].float().cpu().permute(1, 2, 0).numpy() + 1) * 127.5).astype(np.float32)
