@@ -106,8 +106,8 @@ def evaluate_drawings(
     picked = {c.number for c in cases[:: max(1, len(cases) // _SHEET_ROWS)][:_SHEET_ROWS]}
     sums: dict[str, list[list[float]]] = {name: [] for name in (*rows, "truth")}
     for case in tqdm(cases, desc="evaluate", unit="drawing", disable=quiet):
-        other = np.asarray(dataset.arrays["images"][case.other])
-        other_mask = np.asarray(dataset.arrays["masks"][case.other])
+        other = np.array(dataset.arrays["images"][case.other])
+        other_mask = np.array(dataset.arrays["masks"][case.other])
         pictures = [case.drawing, case.truth]
         for name, draw in rows.items():
             own = draw(case.drawing, case.truth, case.number)
@@ -214,8 +214,8 @@ def _cases(dataset: Dataset, limit: int | None) -> list[_Case]:
                 i,
                 other,
                 np.rint((drawn + 1) * 127.5).astype(np.uint8),
-                np.asarray(dataset.arrays["images"][i]),
-                np.asarray(dataset.arrays["masks"][i]),
+                np.array(dataset.arrays["images"][i]),
+                np.array(dataset.arrays["masks"][i]),
                 np.asarray(dataset.arrays["lines"][i][MAPS.index("outline")]) > 127,
                 labels[i],
             )
@@ -261,7 +261,7 @@ def _copier(dataset: Dataset, cases: list[_Case]) -> Draw:
 
     def copy(drawing: np.ndarray, reference: np.ndarray, number: int) -> np.ndarray:
         ink = drawing.min(2) < 128
-        target, source = _box(ink), _box(np.asarray(dataset.arrays["masks"][number]) > 127)
+        target, source = _box(ink), _box(np.array(dataset.arrays["masks"][number]) > 127)
         if target is None or source is None:
             return reference
         sx = (target[2] - target[0]) / (source[2] - source[0])
@@ -305,7 +305,7 @@ def _diversity(painter: Painter, dataset: Dataset, cases: list[_Case], judge: Sq
     ratios = []
     for case in cases[:: max(1, len(cases) // _DRAWINGS_OF_DIVERSITY)][:_DRAWINGS_OF_DIVERSITY]:
         same = [i for i, label in enumerate(labels) if label == case.label]
-        photos = [np.asarray(dataset.arrays["images"][i]) for i in same[:_SAMPLES]]
+        photos = [np.array(dataset.arrays["images"][i]) for i in same[:_SAMPLES]]
         sheet = Sheet(case.drawing, (0, 0, 0, 0), ())
         kind = case.label if case.label in painter.classes else None
         side = painter.model.config.size[0]
