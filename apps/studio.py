@@ -21,7 +21,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypedDict, TypeVar
 from weakref import WeakKeyDictionary
 
 import gradio as gr
@@ -568,7 +568,21 @@ def named(given: Sequence[Any]) -> Callable[[str], str]:
     return rename
 
 
-def live_try(draw: Callable[[], Result], alt: str) -> tuple[str, Sequence[str]]:
+class Pictured(Protocol):
+    """What a network drew, with what is to be said about it."""
+
+    @property
+    def image(self) -> np.ndarray:
+        """(H, W, 3) uint8 RGB."""
+        ...
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Plain sentences."""
+        ...
+
+
+def live_try(draw: Callable[[], Pictured], alt: str) -> tuple[str, Sequence[str]]:
     """A picture for a live view and its warnings; where there can be none, why not.
 
     Args:

@@ -385,6 +385,7 @@ def test_every_tab_has_a_documented_endpoint(client: Any) -> None:
         "/mix",
         "/sample",
         "/sequence",
+        "/draw",
     }
     for endpoint in named.values():
         assert endpoint["description"]
