@@ -91,7 +91,8 @@ def build(engine: Engine, drawings: Sequence[str | Path] | None = None) -> gr.Bl
     page = gr.Blocks(title="vunet: re-pose a person", analytics_enabled=False)
     with page:
         gr.Markdown(
-            "# Re-pose a person\nGive a photo of one person and a pose. The picture is drawn on "
+            "# Re-pose a person\nGive a photo of one person and a pose"
+            f"{', or a drawing' if painting else ''}. The picture is drawn on "
             "this computer; nothing leaves it.",
             elem_id="title",
         )
@@ -104,7 +105,7 @@ def build(engine: Engine, drawings: Sequence[str | Path] | None = None) -> gr.Bl
                     placeholder="Give a photo of the person, or start from a preset.",
                     elem_id="pose-editor",
                 )
-                with gr.Tabs(elem_id="tabs") as tabs:
+                with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
                     with gr.Tab("Re-pose", id="repose") as tab:
                         common.opened(tab)
                         repose_tab(studio, common, editor)

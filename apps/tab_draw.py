@@ -45,7 +45,7 @@ from vunet.images import read_image
 ANY = "Anything"
 HERE, FILE = "Draw here", "A picture of a drawing"
 MOST_VARIATIONS = 8
-LIVE_PX = 384
+LIVE_PX = 512
 """Longer side of pictures that follow the pen."""
 _LARGEST_PX = 1024
 """Longer side to which uploaded drawings are reduced; networks look at less."""
@@ -109,7 +109,12 @@ def draw_tab(studio: Studio, panel: Panel, tab: gr.Tab, weights: Sequence[Drawin
     with gr.Row(equal_height=False, elem_id="draw-columns"):
         with gr.Column(scale=4, min_width=290):
             source = gr.Radio(
-                [HERE, FILE], value=HERE, show_label=False, label="Drawing", elem_id="draw-source"
+                [HERE, FILE],
+                value=HERE,
+                show_label=False,
+                label="Drawing",
+                container=False,
+                elem_id="draw-source",
             )
             pad = drawing_pad(
                 "draw-pad",
@@ -192,25 +197,23 @@ def draw_tab(studio: Studio, panel: Panel, tab: gr.Tab, weights: Sequence[Drawin
                 filterable=False,
                 elem_id="draw-model",
             )
-            with gr.Row():
-                temperature = gr.Slider(
-                    0,
-                    2,
-                    value=1,
-                    step=0.1,
-                    label="Temperature",
-                    info="Of looks that are made up; 0 is the most ordinary.",
-                    buttons=[],
-                    elem_id="draw-temperature",
-                )
-                seed = gr.Number(
-                    value=0,
-                    precision=0,
-                    minimum=0,
-                    label="Seed of the look",
-                    min_width=100,
-                    elem_id="draw-seed",
-                )
+            temperature = gr.Slider(
+                0,
+                2,
+                value=1,
+                step=0.1,
+                label="Temperature",
+                info="Of looks that are made up; 0 is the most ordinary.",
+                buttons=[],
+                elem_id="draw-temperature",
+            )
+            seed = gr.Number(
+                value=0,
+                precision=0,
+                minimum=0,
+                label="Seed of the look",
+                elem_id="draw-seed",
+            )
     for field in (like, drawing):
         checked(field)
 
@@ -351,7 +354,7 @@ def draw_tab(studio: Studio, panel: Panel, tab: gr.Tab, weights: Sequence[Drawin
     model.input(other_model, [model, kind], [kind, pad], **QUIET)
     source.input(
         lambda chosen: (
-            gr.update(visible=chosen == HERE),
+            gr.update(visible=True if chosen == HERE else "hidden"),  # stays as it is
             # what is not to be seen does not count
             gr.update(visible=chosen == FILE, value=None),
         ),

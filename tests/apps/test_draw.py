@@ -330,6 +330,10 @@ def test_a_ready_made_drawing_and_nothing_at_all(visit: Any) -> None:
 def test_a_picture_of_a_drawing_is_uploaded(visit: Any, tmp_path: Path) -> None:
     page, bad = visit.page, tmp_path / "bad.png"
     visit.open("Draw")
+    stroke(visit, BOX)
+    page.wait_for_selector("#draw-live img")
+    tool(visit, "Clear")
+    page.locator("#draw-live .live-hint").wait_for()
     page.get_by_label("A picture of a drawing", exact=True).check()
     bad.write_text("no picture at all")
     visit.give("draw-file", bad)
@@ -345,7 +349,47 @@ def test_a_picture_of_a_drawing_is_uploaded(visit: Any, tmp_path: Path) -> None:
     page.wait_for_selector("#draw-live img")
     page.get_by_label("Draw here", exact=True).check()
     page.locator("#draw-live .live-hint").wait_for()  # it no longer counts
+    tool(visit, "Undo")  # what was drawn before is there still
+    page.wait_for_selector("#draw-live img")
+    assert near(pixel(visit, 0.25, 0.5), INK)
     assert "Traceback" not in page.content()
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_variations_are_cancelled(visit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import threading
+
+    from vunet.engine import Engine
+
+    page, go_on, calls = visit.page, threading.Event(), []
+    whole = Engine.draw
+
+    def held(*args: Any, **kwargs: Any) -> Any:
+        calls.append(args)
+        assert go_on.wait(120)
+        return whole(*args, **kwargs)
+
+    visit.open("Draw")
+    tool(visit, "Dress")
+    page.wait_for_selector("#draw-live img")
+    page.locator("#draw-count input[type=number]").fill("4")
+    page.locator("#draw-count input[type=number]").press("Enter")
+    with monkeypatch.context() as patch:
+        patch.setattr(Engine, "draw", held)
+        page.click("#draw-go")
+        while not calls:
+            page.wait_for_timeout(20)
+        page.click("#draw-stop")
+        page.get_by_text("Stopped; nothing was made").first.wait_for()
+        go_on.set()
+    page.wait_for_selector("#draw-stop:disabled")
+    tool(visit, "T-shirt")  # the engine is free again
+    first = visit.source("draw-live")
+    tool(visit, "Trousers")
+    visit.await_another("draw-live", first)
+    assert len(calls) == 1
+    assert page.locator("#draw-result img").count() == 0
 
 
 # -- for programs --------------------------------------------------------------------------------
