@@ -582,19 +582,22 @@ class Pictured(Protocol):
         ...
 
 
-def live_try(draw: Callable[[], Pictured], alt: str) -> tuple[str, Sequence[str]]:
+def live_try(
+    draw: Callable[[], Pictured], alt: str, given: Sequence[Any] = ()
+) -> tuple[str, Sequence[str]]:
     """A picture for a live view and its warnings; where there can be none, why not.
 
     Args:
         draw: Makes the picture.
         alt: What it shows, in words.
+        given: Fields that failures may speak of, see `named`.
     """
     try:
         drawn = draw()
     except gr.Error as error:
         return live_hint(html.unescape(error.message)), ()
     except (ValueError, OSError, MemoryError) as error:
-        return live_hint(html.unescape(error_for_page(error).message)), ()
+        return live_hint(html.unescape(error_for_page(error, given).message)), ()
     return live_picture(drawn.image, alt), drawn.warnings
 
 

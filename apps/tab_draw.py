@@ -293,7 +293,7 @@ def draw_tab(studio: Studio, panel: Panel, tab: gr.Tab, weights: Sequence[Drawin
             made = paint(paper, like, asked(*settings), size=LIVE_PX)
             return _OnPaper(on_paper(made, paper.shape[:2]), made.warnings)
 
-        shown, warnings = live_try(drawn, "The picture of the drawing")
+        shown, warnings = live_try(drawn, "The picture of the drawing", (drawing, like))
         return shown, notes_of(warnings, (drawing, like))
 
     @staged

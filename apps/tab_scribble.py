@@ -87,7 +87,7 @@ def scribble_tab(studio: Studio, panel: Panel, tab: gr.Tab, tabs: gr.Tabs, edito
                 **asked(background, backdrop, retarget, seed),
             )
 
-        picture, _ = live_try(drawn, "The person in the drawn pose")
+        picture, _ = live_try(drawn, "The person in the drawn pose", (photo,))
         return understood, picture, notes_of(read.warnings)
 
     @staged

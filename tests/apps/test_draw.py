@@ -337,7 +337,7 @@ def test_a_picture_of_a_drawing_is_uploaded(visit: Any, tmp_path: Path) -> None:
     page.get_by_label("A picture of a drawing", exact=True).check()
     bad.write_text("no picture at all")
     visit.give("draw-file", bad)
-    page.get_by_text("bad.png is text, not a picture").wait_for()
+    page.get_by_text("bad.png is text, not a picture").first.wait_for()
     assert page.locator("#draw-file img").count() == 0
     empty, scan = tmp_path / "empty.png", tmp_path / "scan.png"
     Image.new("RGB", (300, 400), "white").save(empty)
