@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -309,6 +310,31 @@ def test_the_pad_is_drawn_on_with_keys(visit: Any) -> None:
     page.keyboard.press("Control+Shift+z")
     page.wait_for_selector("#draw-pad [data-do=redo]:disabled")
     page.wait_for_selector("#draw-live img")
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_the_pad_is_drawn_on_with_a_finger(open_page: Any, address: str, keep: Any) -> None:
+    page, hosts = open_page(PHONE, has_touch=True, is_mobile=True)
+    page.goto(address)
+    page.wait_for_selector("#go")
+    visit = SimpleNamespace(page=page)
+    page.get_by_role("tab", name="Draw").tap()
+    points = places(visit, [(0.2, 0.2), (0.5, 0.2), (0.8, 0.2)])
+    touches = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *at: tuple[float, float]) -> None:
+        points = [{"x": x, "y": y} for x, y in at]
+        touches.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", points[0])
+    for point in points[1:]:
+        touch("touchMove", point)
+    touch("touchEnd")
+    page.wait_for_selector("#draw-live img")
+    assert near(pixel(visit, 0.6, 0.2), INK)
+    assert hosts == {"127.0.0.1"}
+    keep(page, "draw-touch")
 
 
 @pytest.mark.browser
