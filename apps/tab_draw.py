@@ -187,7 +187,12 @@ def draw_tab(studio: Studio, panel: Panel, tab: gr.Tab, weights: Sequence[Drawin
                 elem_id="draw-count",
             )
             kind = gr.Dropdown(
-                _kinds(first), value=ANY, label="What it is", elem_id="draw-kind", filterable=False
+                _kinds(first),
+                value=ANY,
+                label="What it is",
+                visible=bool(first.config.classes),
+                filterable=False,
+                elem_id="draw-kind",
             )
             model = gr.Dropdown(
                 list(by_name),
@@ -337,7 +342,8 @@ def draw_tab(studio: Studio, panel: Panel, tab: gr.Tab, weights: Sequence[Drawin
         now = known(by_name, name)
         kinds = _kinds(now)
         kept = kind if kind in kinds else ANY
-        return gr.update(choices=kinds, value=kept), gr.update(painting=now.painted)
+        named = gr.update(choices=kinds, value=kept, visible=len(kinds) > 1)
+        return named, gr.update(painting=now.painted)
 
     settings = [model, kind, strength, temperature, seed]
     call = {

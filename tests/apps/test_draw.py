@@ -255,7 +255,9 @@ def test_tools_of_the_pad(visit: Any) -> None:
     palette = page.locator("#draw-pad .pad-palette")
     paper(visit)
     assert palette.is_hidden()  # these weights know lines alone
+    assert page.locator("#draw-kind").is_visible()
     model(visit, "tiny-regions")
+    page.locator("#draw-kind").wait_for(state="hidden")  # these know no kinds
     palette.get_by_role("button", name="Dress").click()
     pink, white = REGIONS["dress"], (255, 255, 255)
     tool(visit, "Line")  # two ends, however the pointer goes between them
