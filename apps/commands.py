@@ -553,10 +553,15 @@ class Train:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate:
-    """Measure quality on pairs of photos, beside doing nothing (copy) and geometry alone (warp)."""
+    """Measure quality on pairs of photos, beside doing nothing (copy) and geometry alone (warp).
 
-    pairs: Annotated[Path, arg(metavar="PAIRS.csv")]
+    Weights that paint drawings are measured with --drawings, beside copy and the class's average.
+    """
+
+    pairs: Annotated[Path | None, arg(metavar="PAIRS.csv", help_behavior_hint="")] = None
     """Table with the columns appearance and pose, and if wanted kind and mask."""
+    drawings: Annotated[Path | None, arg(metavar="DATASET", help_behavior_hint="")] = None
+    """Set of drawings never trained on (`vunet prepare --drawings things --holdout only-photo`)."""
     model: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="NAME_OR_FILE")] = ()
     """Weights, by name (see `vunet models`) or file, baselines too; person where none are given.
     May be given several times: each makes a row."""
@@ -573,14 +578,32 @@ class Evaluate:
 
     def run(self) -> int:
         """Print the figures as a table."""
-        from vunet.evaluate import evaluate_files, format_table
-
+        if (self.pairs is None) == (self.drawings is None):
+            raise UsageError("evaluate needs --pairs PAIRS.csv or --drawings DATASET")
         if not 0 <= self.rim <= 64:
             raise UsageError("--rim must be between 0 and 64")
         if self.json is not None:
             check_file(self.json)
         if self.sheet is not None:
             check_picture(self.sheet, endings=(".jpg", ".jpeg"))
+        quiet = not sys.stderr.isatty()
+        if self.pairs is None or self.drawings is not None:
+            from vunet.drawing.evaluate import evaluate_drawings, format_drawings
+
+            report = evaluate_drawings(
+                Path(self.drawings or ""),
+                self.model or ("garment",),
+                backbones=self.backbones,
+                json_path=self.json,
+                sheet=self.sheet,
+                device=self.device,
+                quiet=quiet,
+            )
+            print(format_drawings(report), end="")
+            return 0
+
+        from vunet.evaluate import evaluate_files, format_table
+
         report = evaluate_files(
             self.pairs,
             self.model or ("person",),
@@ -589,7 +612,7 @@ class Evaluate:
             backbones=self.backbones,
             rim_px=self.rim,
             device=self.device,
-            quiet=not sys.stderr.isatty(),
+            quiet=quiet,
         )
         print(format_table(report), end="")
         return 0

@@ -46,6 +46,9 @@ _SCALES = (1.0, 0.7, 1.3)
 """Sizes of the photos, as shares of the bundled ones'."""
 _START_SECONDS = 600
 """An app that does not answer by then has not started."""
+_ANSWER_SECONDS = 300
+"""How long a client waits for each reply of the server; the library's five are few on a machine
+that does other work."""
 
 
 @dataclass(frozen=True)
@@ -232,32 +235,46 @@ def drive(
     note()
 
     def client(number: int) -> None:
+        name = f"client {number}"
         with tempfile.TemporaryDirectory() as downloads:
-            caller = Client(app.url, verbose=False, download_files=downloads)
-            for request in range(requests):
-                task = task_of(tasks, clients, number, request)
-                name = f"client {number}, request {request}"
-                begun = time.perf_counter()
-                try:
-                    answer = caller.predict(
-                        photo=handle_file(task.photo),
-                        kind="Preset",
-                        preset=task.preset,
-                        api_name="/repose",
-                    )
-                    ended = time.perf_counter()
-                    right = _digest_of_files(answer) == expected[task]
-                except Exception as error:  # noqa: BLE001 - whatever it is, an answer is lost
-                    with lock:
-                        outcome.lost.append(f"{name}: {error}")
-                    continue
+            try:
+                caller = Client(
+                    app.url,
+                    verbose=False,
+                    download_files=downloads,
+                    httpx_kwargs={"timeout": _ANSWER_SECONDS},
+                )
+            except Exception as error:  # noqa: BLE001 - whatever it is, all its answers are lost
                 with lock:
-                    outcome.answered += 1
-                    outcome.times.append((begun, ended))
-                    if not right:
-                        outcome.wrong.append(f"{name}: not {task.preset} of {task.photo.name}")
-                    if outcome.answered % every == 0:
-                        note()
+                    outcome.lost += [f"{name}, request {n}: {error}" for n in range(requests)]
+                return
+            for request in range(requests):
+                ask(caller, number, request)
+
+    def ask(caller: Client, number: int, request: int) -> None:
+        task = task_of(tasks, clients, number, request)
+        name = f"client {number}, request {request}"
+        begun = time.perf_counter()
+        try:
+            answer = caller.predict(
+                photo=handle_file(task.photo),
+                kind="Preset",
+                preset=task.preset,
+                api_name="/repose",
+            )
+            ended = time.perf_counter()
+            right = _digest_of_files(answer) == expected[task]
+        except Exception as error:  # noqa: BLE001 - whatever it is, an answer is lost
+            with lock:
+                outcome.lost.append(f"{name}: {error}")
+            return
+        with lock:
+            outcome.answered += 1
+            outcome.times.append((begun, ended))
+            if not right:
+                outcome.wrong.append(f"{name}: not {task.preset} of {task.photo.name}")
+            if outcome.answered % every == 0:
+                note()
 
     with ThreadPoolExecutor(clients) as pool:
         for done in [pool.submit(client, number) for number in range(clients)]:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -27,6 +27,10 @@ from PIL import Image
 
 from vunet.config import ModelConfig
 from vunet.framing import Window
+
+if TYPE_CHECKING:
+    from vunet.drawing.network import DrawingNet
+    from vunet.engine import Engine
 
 WARM_UP = 3
 REPEATS = 20
@@ -46,6 +50,7 @@ STAGES = {
     "warp": "geometry alone (warp), instead of the network",
     "vunet-2018": "vunet-2018, instead of the network",
     "pix2pix": "pix2pix, instead of the network",
+    "drawing": "a drawing and a photo's look to a picture",
 }
 """What is timed, in words."""
 
@@ -177,6 +182,7 @@ def _measured(
         baseline = build(PRESETS[name].model).eval().to(engine.device)
         job = partial(drawn, baseline, cast(ModelConfig, PRESETS[name].model))
         stages[name] = timed(job, repeats, warm_up)
+    stages["drawing"] = timed(_drawing_job(engine, image), repeats, warm_up)
     assert list(stages) == list(STAGES)
     return {
         "stages": stages,
@@ -196,6 +202,20 @@ def _measured(
         "threads": torch.get_num_threads(),
         "versions": {"python": platform.python_version()} | _versions(),
     }
+
+
+def _drawing_job(engine: Engine, photo: np.ndarray) -> Callable[[], Any]:
+    """Paint a drawing in a photo's look, with a network of the released size."""
+    from vunet.config import PRESETS
+    from vunet.drawing.painter import Painter
+    from vunet.networks import build
+
+    net = build(PRESETS["garment"].model).eval()
+    painter = Painter(cast("DrawingNet", net), "", engine.device, engine.amp)
+    drawing = np.full((512, 384, 3), 255, np.uint8)
+    drawing[80:440, 90:94] = drawing[80:440, 290:294] = drawing[80:84, 90:294] = 0
+    look = painter.look(photo)
+    return lambda: painter.paint(painter.read(drawing), look)
 
 
 def timed(job: Callable[[], Any], repeats: int, warm_up: int) -> dict[str, float]:

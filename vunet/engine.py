@@ -460,6 +460,7 @@ class Engine:
         self, photo: ImageLike | Prepared, person: int | None, unnamed: str, *, base: bool = False
     ) -> Prepared:
         """The person of a photo, and what was guessed."""
+        _ = self.model  # of the right kind, before anybody looks
         if isinstance(photo, Prepared):
             return photo
         image = self._limited(read_image(photo))

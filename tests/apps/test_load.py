@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import gc
 import os
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from apps.load import Task, drive, main, right_answers, served, task_of, tasks_for
+from apps.load import App, Task, drive, main, right_answers, served, task_of, tasks_for
 from apps.memory import OneThread
 from apps.tidy import FRESH_SECONDS, KEEP_BYTES, KEEP_SECONDS, tidy
 from vunet.engine import Engine, Prepared, Result
@@ -215,6 +216,15 @@ def test_a_wrong_answer_and_a_lost_one_are_seen(tiny_weights: Path, tmp_path: Pa
     assert outcome.wrong == [f"client 0, request 0: not {first.preset} of {first.photo.name}"]
     assert len(outcome.lost) == 1
     assert [reading.answered for reading in outcome.readings] == [0, 1, 2]
+
+
+def test_clients_that_cannot_connect_lose_their_answers(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))  # nobody listens
+        app = App(f"http://127.0.0.1:{free.getsockname()[1]}/", os.getpid(), tmp_path)
+        expected = dict.fromkeys(tasks_for(2, tmp_path), "")
+        outcome = drive(app, expected, clients=2, requests=3, every=1)
+    assert (outcome.answered, outcome.wrong, len(outcome.lost)) == (0, [], 6)
 
 
 def test_tasks_that_cannot_be_told_apart_are_refused(tiny_weights: Path, photo: Path) -> None:

@@ -152,7 +152,10 @@ def _classes(path: Path | None) -> dict[str, str]:
         return {}
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+            table = csv.DictReader(file)
+            if not {"file", "label"} <= set(table.fieldnames or ()):
+                raise KeyError("file, label")
+            rows = list(table)
         return {Path(row["file"]).name: row["label"] for row in rows}
     except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
         raise DrawingSetError(

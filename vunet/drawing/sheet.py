@@ -107,8 +107,8 @@ def _ink_of(image: np.ndarray) -> tuple[np.ndarray, bool]:
     colour = np.median(rim, axis=0)
     unlike = np.linalg.norm(tiny.astype(np.float32) - colour, axis=2) > 90
     ground = cv2.medianBlur(tiny, 31).astype(np.float32)
-    wide = cv2.erode(unlike.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    ground[wide] = colour  # something large is filled in: paper lies under it all the same
+    solid = cv2.erode(unlike.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    ground[solid] = colour  # something large is filled in: paper lies under it all the same
     ground = cv2.resize(cv2.GaussianBlur(ground, (0, 0), 2), (width, height))
     apart = np.abs(image.astype(np.float32) - ground).max(2)
     level = np.clip(apart, 0, 255).astype(np.uint8)
@@ -131,6 +131,10 @@ def _ink_of(image: np.ndarray) -> tuple[np.ndarray, bool]:
     side = max(height, width)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * (side // 45) + 1,) * 2)
     filled = cv2.morphologyEx(ink.astype(np.uint8), cv2.MORPH_OPEN, disc)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(filled)
+    wide = stats[:, cv2.CC_STAT_AREA] > (0.07 * side) ** 2  # and no corner of a thick line
+    wide[0] = False
+    filled = wide[labels].astype(np.uint8)
     if filled.any():
         pen = np.ones((max(2, side // 180),) * 2, np.uint8)
         edge = cv2.morphologyEx(filled, cv2.MORPH_GRADIENT, pen) > 0
