@@ -660,6 +660,8 @@ class App:
     """Port on 127.0.0.1."""
     model: Model = "person"
     """Weights, by name (see `vunet models`) or file."""
+    drawing_model: Annotated[str | None, arg(metavar="MODEL", help_behavior_hint="")] = None
+    """Weights of the tab Draw, by name, file or run folder; unless given, all that ship."""
     device: Device = "auto"
     """Where the network runs."""
 
@@ -679,7 +681,7 @@ class App:
 
         engine = Engine.load(self.model, device=self.device)
         print(f"http://127.0.0.1:{self.port}", flush=True)
-        serve(engine, self.port)
+        serve(engine, self.port, [self.drawing_model] if self.drawing_model else None)
         return 0
 
 

@@ -1,6 +1,7 @@
 """The app's page: a photo on the left, and tabs in which its person takes poses.
 
     Panel (photo, background, settings)  |  Re-pose · Pose editor · Scribble · Mix · Sequence
+    (for *Draw*, which needs no person, the panel steps aside)
 
 Each tab is a module of its own and goes through `apps.studio.Studio` to the engine. Nothing on the
 page comes from another machine: the type is the system's own, and pictures and scripts are served
@@ -14,6 +15,7 @@ import os
 import signal
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,7 @@ from gradio import themes
 from apps.demo import examples
 from apps.editor import PoseEditor
 from apps.studio import Studio, panel
+from apps.tab_draw import draw_tab, drawing_weights
 from apps.tab_editor import editor_tab
 from apps.tab_mix import mix_tab
 from apps.tab_repose import repose_tab
@@ -66,23 +69,30 @@ def theme() -> themes.Base:
     )
 
 
-def build(engine: Engine) -> gr.Blocks:
+def build(engine: Engine, drawings: Sequence[str | Path] | None = None) -> gr.Blocks:
     """The page.
 
     For programs each tab has endpoints: `/repose`, `/edit_pose`, `/import_pose`, `/export_pose`,
-    `/scribble`, `/mix`, `/sample` and `/sequence`; their parameters are the page's fields.
+    `/scribble`, `/mix`, `/sample`, `/sequence` and `/draw`; their parameters are the page's fields.
 
     Args:
         engine: Draws the pictures, one after the other.
+        drawings: Weights that paint drawings, by name, file or run folder; None takes those that
+            ship with the project. The tab *Draw* is there if there are any.
 
     Returns:
         The page, not yet served; see `launch`.
+
+    Raises:
+        ValueError: A sentence, if weights given for drawings cannot be used.
     """
+    painting = drawing_weights(drawings)
     studio = Studio(engine)
     page = gr.Blocks(title="vunet: re-pose a person", analytics_enabled=False)
     with page:
         gr.Markdown(
-            "# Re-pose a person\nGive a photo of one person and a pose. The picture is drawn on "
+            "# Re-pose a person\nGive a photo of one person and a pose"
+            f"{', or a drawing' if painting else ''}. The picture is drawn on "
             "this computer; nothing leaves it.",
             elem_id="title",
         )
@@ -95,7 +105,7 @@ def build(engine: Engine) -> gr.Blocks:
                     placeholder="Give a photo of the person, or start from a preset.",
                     elem_id="pose-editor",
                 )
-                with gr.Tabs(elem_id="tabs") as tabs:
+                with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
                     with gr.Tab("Re-pose", id="repose") as tab:
                         common.opened(tab)
                         repose_tab(studio, common, editor)
@@ -108,16 +118,26 @@ def build(engine: Engine) -> gr.Blocks:
                     with gr.Tab("Sequence", id="sequence") as tab:
                         common.opened(tab)
                         sequence_tab(studio, common)
+                    if painting:
+                        with gr.Tab("Draw", id="draw", elem_id="draw-tab") as tab:
+                            draw_tab(studio, common, tab, painting)
     return page
 
 
-def launch(engine: Engine, port: int | None, *, block: bool) -> gr.Blocks:
+def launch(
+    engine: Engine,
+    port: int | None,
+    *,
+    block: bool,
+    drawings: Sequence[str | Path] | None = None,
+) -> gr.Blocks:
     """Serve the page on 127.0.0.1.
 
     Args:
         engine: Draws the pictures.
         port: Port; one that is free if None.
         block: Serve until stopped; otherwise return while a thread of its own serves.
+        drawings: Weights that paint drawings, see `build`.
 
     Returns:
         The page; its `local_url` says where it is, its `close` stops it.
@@ -128,7 +148,7 @@ def launch(engine: Engine, port: int | None, *, block: bool) -> gr.Blocks:
     # no records of events, and no sums over all of them after each, for a page that is off
     os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
     os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(10**12)
-    page = build(engine)
+    page = build(engine, drawings)
     page.own_folder = own  # pyright: ignore[reportAttributeAccessIssue] - lives as long as the page
     page.queue(default_concurrency_limit=1, max_size=MAX_WAITING)
     page.launch(
@@ -153,7 +173,7 @@ def launch(engine: Engine, port: int | None, *, block: bool) -> gr.Blocks:
     return page
 
 
-def serve(engine: Engine, port: int) -> None:
-    """Serve the page on 127.0.0.1 until stopped."""
+def serve(engine: Engine, port: int, drawings: Sequence[str | Path] | None = None) -> None:
+    """Serve the page on 127.0.0.1 until stopped; see `build`."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the temporary folder goes, too
-    launch(engine, port, block=True)
+    launch(engine, port, block=True, drawings=drawings)

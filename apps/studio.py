@@ -21,7 +21,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypedDict, TypeVar
 from weakref import WeakKeyDictionary
 
 import gradio as gr
@@ -568,19 +568,36 @@ def named(given: Sequence[Any]) -> Callable[[str], str]:
     return rename
 
 
-def live_try(draw: Callable[[], Result], alt: str) -> tuple[str, Sequence[str]]:
+class Pictured(Protocol):
+    """What a network drew, with what is to be said about it."""
+
+    @property
+    def image(self) -> np.ndarray:
+        """(H, W, 3) uint8 RGB."""
+        ...
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Plain sentences."""
+        ...
+
+
+def live_try(
+    draw: Callable[[], Pictured], alt: str, given: Sequence[Any] = ()
+) -> tuple[str, Sequence[str]]:
     """A picture for a live view and its warnings; where there can be none, why not.
 
     Args:
         draw: Makes the picture.
         alt: What it shows, in words.
+        given: Fields that failures may speak of, see `named`.
     """
     try:
         drawn = draw()
     except gr.Error as error:
         return live_hint(html.unescape(error.message)), ()
     except (ValueError, OSError, MemoryError) as error:
-        return live_hint(html.unescape(error_for_page(error).message)), ()
+        return live_hint(html.unescape(error_for_page(error, given).message)), ()
     return live_picture(drawn.image, alt), drawn.warnings
 
 

@@ -214,7 +214,7 @@ def editor_tab(studio: Studio, panel: Panel, tab: gr.Tab, editor: PoseEditor) ->
             subject = studio.prepared(photo, person, preview=True)
             return drawn_in(pose_of(editor), subject, behind, seed, small=True)
 
-        picture, warnings = live_try(drawn, "The person in the edited pose")
+        picture, warnings = live_try(drawn, "The person in the edited pose", (photo,))
         return picture, notes_of(warnings)
 
     @staged

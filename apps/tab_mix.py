@@ -191,7 +191,7 @@ def mix_tab(studio: Studio, panel: Panel, tab: gr.Tab) -> None:
             looks = list(lent(given, small=True))
             return mixed(base, looks, pose, asked(background, backdrop, retarget, seed))
 
-        return live_try(drawn, "The mixed person")[0]
+        return live_try(drawn, "The mixed person", (photo, *photos))[0]
 
     @staged
     def sample(

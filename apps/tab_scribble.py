@@ -10,8 +10,9 @@ import gradio as gr
 from apps.cancel import cancel_button, staged
 from apps.editor import value_of
 from apps.live import LIVE_HINT, live_hint, live_view
+from apps.pad import drawing_of
 from apps.results import ResultView
-from apps.scribble_pad import drawing_of, figure_lines, scribble_pad
+from apps.scribble_pad import figure_lines, scribble_pad
 from apps.studio import (
     ARRANGING,
     SOURCE,
@@ -86,7 +87,7 @@ def scribble_tab(studio: Studio, panel: Panel, tab: gr.Tab, tabs: gr.Tabs, edito
                 **asked(background, backdrop, retarget, seed),
             )
 
-        picture, _ = live_try(drawn, "The person in the drawn pose")
+        picture, _ = live_try(drawn, "The person in the drawn pose", (photo,))
         return understood, picture, notes_of(read.warnings)
 
     @staged

@@ -225,3 +225,16 @@ def read_facts(path: Path) -> dict[str, Any]:
     """What the trainer wrote about a weights file: steps, samples, data, commit."""
     with safe_open(path, framework="pt") as file:
         return json.loads((file.metadata() or {}).get("facts", "{}"))
+
+
+def read_config(path: Path) -> ModelConfig | DrawingConfig:
+    """Which network a weights file holds, from its header alone.
+
+    Raises:
+        WeightsError: If the file is absent, or its header is damaged or of another program.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return network_config_from(json.loads((file.metadata() or {})["config"]))
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise WeightsError(f"{path}: no weights file of this program; fetch it again") from error

@@ -51,6 +51,8 @@ PREVIEW_PX = 512
 """Longer side of pictures that follow the pointer."""
 MAX_SIDE_PX = 4096
 """Longest side of a result; larger photos are reduced to it."""
+VARIED = 0.6
+"""How much of a reference's look its variations keep, as a share of the first picture's."""
 _REGIONS = {
     "head": (("nose", "left_ear", "right_ear"), (0,)),
     "left arm": (("left_elbow", "left_wrist"), (2, 4)),
@@ -396,7 +398,7 @@ class Engine:
             name = f"{shown(drawing)}: " if isinstance(drawing, str | Path) else ""
             raise EngineError(f"{name}{error}") from error
         look = like if like is None or isinstance(like, Look) else painter.look(read_image(like))
-        shares = [strength] + [0.6 * strength if look is not None else strength] * (n - 1)
+        shares = [strength] + [VARIED * strength if look is not None else strength] * (n - 1)
         return [
             painter.paint(
                 sheet,

@@ -47,6 +47,35 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_drawings(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Weights of small networks that paint drawings at random: of lines, and of regions."""
+    import torch
+
+    from vunet.checkpoint import save_network
+    from vunet.config import DrawingConfig
+    from vunet.networks import build
+
+    folder, paths = tmp_path_factory.mktemp("drawings"), []
+    for shape, kinds in (("lines", ("Dress", "Shoes")), ("regions", ())):
+        config = DrawingConfig(
+            size=(64, 64) if shape == "regions" else (96, 64),
+            trunk_channels=(8, 8, 16),
+            refine_channels=(8, 8),
+            generator_channels=(8, 8, 16, 16),
+            detail_channels=8,
+            slots=2,
+            latent_dim=4,
+            classes=kinds,
+            shape=shape,
+        )
+        with torch.random.fork_rng():
+            torch.manual_seed(1)
+            paths.append(folder / f"tiny-{shape}.safetensors")
+            save_network(build(config), paths[-1], config)
+    return paths
+
+
+@pytest.fixture(scope="session")
 def photo() -> Path:
     """A bundled picture of a person."""
     return example(1)
@@ -62,13 +91,15 @@ def other_photo() -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(tiny_weights: Path) -> Iterator[str]:
-    """The page, served with a network of random weights."""
+def address(tiny_weights: Path, tiny_drawings: list[Path]) -> Iterator[str]:
+    """The page, served with networks of random weights."""
     from apps.page import launch
     from vunet.engine import Engine
 
     weights = os.environ.get("VUNET_PAGE_WEIGHTS") or tiny_weights  # real ones, to look at it
-    page = launch(Engine.load(weights, device="cpu"), None, block=False)
+    given = os.environ.get("VUNET_PAGE_DRAWINGS")
+    drawings = given.split(os.pathsep) if given else tiny_drawings
+    page = launch(Engine.load(weights, device="cpu"), None, block=False, drawings=drawings)
     assert page.local_url is not None
     yield page.local_url
     page.close(verbose=False)

@@ -278,8 +278,14 @@ def test_everything_is_legible_by_day_and_by_night(
     page.click("#go")
     page.wait_for_selector("#result img")
     page.wait_for_selector("#stop:disabled")
-    for tab in ("Re-pose", "Pose editor", "Scribble", "Mix", "Sequence"):
+    for tab in ("Re-pose", "Pose editor", "Scribble", "Mix", "Sequence", "Draw"):
         page.get_by_role("tab", name=tab).click()
+        if tab == "Draw":
+            page.locator("#draw-pad").get_by_role("button", name="T-shirt").click()
+            page.wait_for_selector("#draw-live img")
+            page.locator("#draw-model input").click()
+            page.get_by_role("option", name="tiny-regions").click()
+            page.wait_for_selector("#draw-pad .pad-palette:not([hidden])")
         if tab == "Pose editor":
             page.wait_for_selector("#editor-live img")
         if tab == "Mix":
@@ -298,7 +304,7 @@ def test_every_control_has_a_name(visit: Any) -> None:
     page = visit.page
     page.get_by_text("Background and settings").click()
     page.get_by_label("Seed").wait_for()
-    for tab in ("Pose editor", "Scribble", "Mix", "Sequence", "Re-pose"):
+    for tab in ("Pose editor", "Scribble", "Mix", "Sequence", "Draw", "Re-pose"):
         page.get_by_role("tab", name=tab).click()
         check_names(page)
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from apps.errors import UsageError
-from apps.scribble_pad import MAX_POINTS, SIZE, blank, drawing_of, figure_lines
+from apps.pad import MAX_POINTS, SIZE, blank, drawing_of
+from apps.scribble_pad import figure_lines
 from pose.convert import convert
 from pose.formats import read_poses
 from pose.presets import PRESETS
@@ -384,6 +385,7 @@ def test_every_tab_has_a_documented_endpoint(client: Any) -> None:
         "/mix",
         "/sample",
         "/sequence",
+        "/draw",
     }
     for endpoint in named.values():
         assert endpoint["description"]

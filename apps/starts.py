@@ -1,0 +1,82 @@
+"""Ready-made drawings to begin with: outlines of clothes, as strokes of the pad."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+_WIDTH_PX = 6
+_STEPS = 12
+Point = tuple[float, float]
+_Curve = Sequence[Point]
+"""Two points of a line, or three of a quadratic curve whose middle one it is drawn towards."""
+
+
+def starts() -> dict[str, list[dict[str, Any]]]:
+    """Names and strokes, on paper of 480 x 640 pixels."""
+    return {"T-shirt": _t_shirt(), "Trousers": _trousers(), "Dress": _dress()}
+
+
+def _t_shirt() -> list[dict[str, Any]]:
+    half = [
+        [(240, 168), (205, 168), (192, 128)],  # neck
+        [(192, 128), (130, 150)],
+        [(130, 150), (85, 200), (62, 278)],
+        [(62, 278), (130, 302)],
+        [(130, 302), (142, 262)],
+        [(142, 262), (150, 400), (140, 536)],
+        [(140, 536), (190, 546), (240, 546)],
+    ]
+    return [*_both(half), *_both([[(240, 184), (194, 184), (176, 134)]])]
+
+
+def _trousers() -> list[dict[str, Any]]:
+    half = [
+        [(240, 92), (165, 92)],
+        [(165, 92), (132, 260), (136, 566)],
+        [(136, 566), (212, 566)],
+        [(212, 566), (224, 400), (240, 262)],
+    ]
+    return [
+        *_both(half),
+        *_both([[(240, 122), (160, 122)]]),
+        *_both([[(200, 122), (196, 168), (154, 180)]]),
+        _stroke([[(240, 122), (240, 200)]]),
+    ]
+
+
+def _dress() -> list[dict[str, Any]]:
+    half = [
+        [(240, 152), (212, 150), (200, 84)],  # neck
+        [(200, 84), (172, 88)],
+        [(172, 88), (186, 140), (162, 176)],
+        [(162, 176), (186, 230), (182, 276)],
+        [(182, 276), (150, 430), (96, 560)],
+        [(96, 560), (165, 588), (240, 588)],
+    ]
+    return [
+        *_both(half),
+        *_both([[(240, 284), (210, 284), (182, 276)]]),
+        *_both([[(212, 300), (196, 430), (176, 556)]]),
+    ]
+
+
+def _both(curves: Sequence[_Curve]) -> list[dict[str, Any]]:
+    """A stroke of the left half, and its mirror image."""
+    return [_stroke(curves), _stroke([[(480 - x, y) for x, y in curve] for curve in curves])]
+
+
+def _stroke(curves: Sequence[_Curve]) -> dict[str, Any]:
+    points = np.concatenate([_points(curve) for curve in curves]).round(1).tolist()
+    return {"width": _WIDTH_PX, "rub": False, "points": points}
+
+
+def _points(curve: _Curve) -> np.ndarray:
+    """(N, 2) along a curve."""
+    at = np.array(curve, float)
+    if len(at) == 2:
+        return at
+    t = np.linspace(0, 1, _STEPS)[:, None]
+    return (1 - t) ** 2 * at[0] + 2 * t * (1 - t) * at[1] + t**2 * at[2]
