@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -140,3 +143,28 @@ def test_what_another_photo_shows_is_not_drawn(engine: Engine):
         for seed in (0, 1)
     )
     assert np.array_equal(one, other)
+
+
+def test_garments_follow_the_drawing_and_the_look(tmp_path: Path) -> None:
+    """Crude drawings in two looks: each takes the colours of its own, within the drawn outline."""
+    garment = Engine.load("garment", device="cpu")
+    info = next(i for i in list_weights() if i.name == "garment")
+    assert info.bytes <= 8_000_000
+    crude = Path(__file__).parent / "drawing" / "crude"
+    drawings = [str(crude / f"{name}.png") for name in ("t_shirt", "trousers", "dress", "skirt")]
+    for drawing in drawings:
+        outline = cv2.imread(drawing, cv2.IMREAD_GRAYSCALE)
+        assert outline is not None
+        padded = np.pad((outline < 128).astype(np.uint8), 1)
+        cv2.floodFill(padded, None, (0, 0), (2,))
+        inside = cv2.erode((padded[1:-1, 1:-1] != 2).astype(np.uint8), np.ones((25, 25))) > 0
+        around = cv2.dilate((padded[1:-1, 1:-1] != 2).astype(np.uint8), np.ones((25, 25))) == 0
+        for cloth, ground in (((190, 40, 50), (220, 215, 205)), ((40, 70, 160), (120, 90, 60))):
+            look = np.full((256, 192, 3), ground, np.uint8)
+            look[60:200, 50:142] = cloth
+            (result,) = garment.draw(drawing, look, size=400)
+            thing, rest = result.image[inside].mean(0), result.image[around].mean(0)
+            assert np.abs(thing - cloth).mean() < 30
+            assert np.abs(rest - ground).mean() < 30
+    looks = [r.image.mean((0, 1)) for r in garment.draw(drawings[0], n=8)]
+    assert np.std(looks, axis=0).mean() > 8, "eight drawn looks must differ"
