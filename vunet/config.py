@@ -209,9 +209,7 @@ PRESETS: dict[str, TrainConfig] = {
         adversarial_weight=0.1,
     ),
     "drawing-pix2pix": TrainConfig(
-        model=DrawingConfig(
-            network="drawing-pix2pix", generator_channels=(28, 56, 112, 176, 176, 176)
-        ),
+        model=DrawingConfig(network="drawing-pix2pix", generator_channels=(32, 64, 128, 256, 256)),
         learning_rate=2e-4,
         betas=(0.5, 0.999),
         adversarial_weight=1.0,

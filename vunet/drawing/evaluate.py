@@ -47,8 +47,6 @@ PROTOCOL = {
 _DRAWINGS_OF_DIVERSITY = 12
 _SAMPLES = 8
 _SHEET_ROWS = 12
-Draw = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
-"""Drawing and reference (H, W, 3) uint8 and the reference's number -> picture."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +59,10 @@ class _Case:
     mask: np.ndarray
     outline: np.ndarray
     label: str
+
+
+Draw = Callable[[_Case, np.ndarray, int], np.ndarray]
+"""A case, a reference (H, W, 3) uint8 and its number in the set -> picture."""
 
 
 def evaluate_drawings(
@@ -99,7 +101,7 @@ def evaluate_drawings(
     judge = SqPD(backbone_file(find_backbones(backbones), "squeezenet1_0_imagenet.safetensors"))
     cases = _cases(dataset, limit)
     painters = {_name(m): _painter(m, device) for m in models}
-    rows: dict[str, Draw] = {"copy": _copier(dataset, cases), "average": _averager(dataset, cases)}
+    rows: dict[str, Draw] = {"copy": _copier(dataset), "average": _averager(dataset, cases)}
     rows |= {name: painter for name, (painter, _) in painters.items()}
     figures: dict[str, Any] = {}
     shown: list[list[np.ndarray]] = []
@@ -110,8 +112,8 @@ def evaluate_drawings(
         other_mask = np.array(dataset.arrays["masks"][case.other])
         pictures = [case.drawing, case.truth]
         for name, draw in rows.items():
-            own = draw(case.drawing, case.truth, case.number)
-            alien = draw(case.drawing, other, case.other)
+            own = draw(case, case.truth, case.number)
+            alien = draw(case, other, case.other)
             sums[name].append(
                 [
                     float(judge(own[None], case.truth[None])[0]),
@@ -240,15 +242,15 @@ def _painter(model: str, device: str) -> tuple[Draw, Painter | None]:
     if isinstance(net, DrawingNet):
         painter = Painter(net, digest, place, amp)
 
-        def paint(drawing: np.ndarray, reference: np.ndarray, _: int) -> np.ndarray:
-            sheet = Sheet(drawing, (0, 0, 0, 0), ())
+        def paint(case: _Case, reference: np.ndarray, _: int) -> np.ndarray:
+            sheet = Sheet(case.drawing, (0, 0, 0, 0), ())
             return painter.paint(sheet, painter.look(reference), size=config.size[0]).image
 
         return paint, painter
     net = net.to(place)
 
-    def plain(drawing: np.ndarray, reference: np.ndarray, _: int) -> np.ndarray:
-        x = torch.from_numpy(drawing).permute(2, 0, 1)[None].float() / 127.5 - 1
+    def plain(case: _Case, reference: np.ndarray, _: int) -> np.ndarray:
+        x = torch.from_numpy(case.drawing).permute(2, 0, 1)[None].float() / 127.5 - 1
         with torch.inference_mode():
             image = net(x.to(place), amp=amp).image[0].float().cpu()
         return np.clip((image.permute(1, 2, 0).numpy() + 1) * 127.5, 0, 255).astype(np.uint8)
@@ -256,11 +258,11 @@ def _painter(model: str, device: str) -> tuple[Draw, Painter | None]:
     return plain, None
 
 
-def _copier(dataset: Dataset, cases: list[_Case]) -> Draw:
+def _copier(dataset: Dataset) -> Draw:
     """The reference's thing fitted into the box of the drawing's ink."""
 
-    def copy(drawing: np.ndarray, reference: np.ndarray, number: int) -> np.ndarray:
-        ink = drawing.min(2) < 128
+    def copy(case: _Case, reference: np.ndarray, number: int) -> np.ndarray:
+        ink = case.drawing.min(2) < 128
         target, source = _box(ink), _box(np.array(dataset.arrays["masks"][number]) > 127)
         if target is None or source is None:
             return reference
@@ -290,10 +292,8 @@ def _averager(dataset: Dataset, cases: list[_Case]) -> Draw:
         for i in rows:
             total += dataset.arrays["images"][i]
         sums[label] = (total, len(rows))
-    drawings = {case.drawing.tobytes(): case for case in cases}
 
-    def average(drawing: np.ndarray, reference: np.ndarray, _: int) -> np.ndarray:
-        case = drawings[drawing.tobytes()]
+    def average(case: _Case, reference: np.ndarray, _: int) -> np.ndarray:
         total, count = sums[case.label]
         return np.rint((total - case.truth) / (count - 1)).clip(0, 255).astype(np.uint8)
 

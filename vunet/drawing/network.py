@@ -337,6 +337,11 @@ class DrawingNet(nn.Module):
             )
         return Drawn(image, generated, visible, carried, posterior, prior, z, tints, seen_tints)
 
+    def latents_of(self, reference: Tensor) -> Tensor:
+        """(B, S, Z): means of q(z | reference)."""
+        _, look = self.look_trunk(reference)
+        return self.encoder(look, reference)[0].mean
+
     def sample_latents(
         self, drawing: Tensor, kinds: Tensor | None, noise: Tensor, temperature: float = 1.0
     ) -> Tensor:

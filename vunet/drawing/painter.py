@@ -126,19 +126,18 @@ class Painter:
         noise = torch.randn(1, config.slots, config.latent_dim, generator=g).to(self.device)
         H, W = config.size
         with self._lock, torch.inference_mode():
-            sampled = None
+            latents = None
             if look is None or strength < 1:
-                sampled = net.sample_latents(drawing, kinds, noise, temperature)
+                latents = net.sample_latents(drawing, kinds, noise, temperature)
             if look is None:
-                drawn = net(drawing, None, kinds=kinds, latents=sampled, amp=self.amp)
+                drawn = net(drawing, None, kinds=kinds, latents=latents, amp=self.amp)
                 return self._finish(drawn, sheet, None, seed, size)
             reference = cv2.resize(look.picture, (W, H), interpolation=cv2.INTER_AREA)
             small = _tensor(reference).to(self.device)
             keep = torch.full((1, 1, 1, 1), float(strength), device=self.device)
-            drawn = net(drawing, small, kinds=kinds, keep=keep, amp=self.amp)
-            if sampled is not None:
-                mixed = sampled + strength * (drawn.latents - sampled)
-                drawn = net(drawing, small, kinds=kinds, keep=keep, latents=mixed, amp=self.amp)
+            if latents is not None:
+                latents = latents + strength * (net.latents_of(small) - latents)
+            drawn = net(drawing, small, kinds=kinds, keep=keep, latents=latents, amp=self.amp)
         return self._finish(drawn, sheet, look, seed, size)
 
     def _finish(
