@@ -94,7 +94,9 @@ class Studio:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         _ = engine.estimator  # loaded once, before threads ask for it
-        self._folder = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()).resolve()
+        # where gradio keeps uploads: never the whole folder for temporary files
+        own = os.environ.get("GRADIO_TEMP_DIR") or Path(tempfile.gettempdir()) / "gradio"
+        self._folder = Path(own).resolve()
         _FOLDERS.add(self._folder)
         self._seen: dict[bool, OrderedDict[tuple[Any, ...], Prepared]]
         self._seen = {preview: OrderedDict() for preview in _KEPT}

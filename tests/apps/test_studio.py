@@ -16,7 +16,7 @@ import pytest
 from apps.cancel import staged
 from apps.errors import UsageError
 from apps.results import RESULT, ResultView
-from apps.studio import Made, Studio, named
+from apps.studio import Made, Studio, named, path_of
 from vunet.video import by_number
 
 
@@ -74,6 +74,20 @@ def test_a_result_that_is_gone_is_said_in_words(tmp_path: Path) -> None:
     gone = Made(*(str(tmp_path / name) for name in Made.NAMES))
     with pytest.raises(gr.Error, match="no longer kept"):
         ResultView._switched(RESULT, gone)
+
+
+def test_a_page_without_a_folder_of_its_own_reads_uploads_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless told otherwise gradio keeps them in a folder among those for temporary files."""
+    monkeypatch.delenv("GRADIO_TEMP_DIR", raising=False)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("apps.studio._FOLDERS", set())
+    Studio(cast(Any, SimpleNamespace(estimator=None)))
+    inside, beside = tmp_path / "gradio" / "x" / "a.png", tmp_path / "secret.png"
+    assert path_of({"path": str(inside)}) == str(inside)
+    with pytest.raises(gr.Error, match="no file that was uploaded"):
+        path_of({"path": str(beside)})
 
 
 def test_folders_are_made_by_many_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
