@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from vunet.checkpoint import load_network
 from vunet.config import DrawingConfig
-from vunet.dataset import Dataset, open_dataset
+from vunet.dataset import SIZE, Dataset, open_dataset
 from vunet.drawing.data import drawing_picture
 from vunet.drawing.lines import MAPS, styled
 from vunet.drawing.network import DrawingNet
@@ -243,19 +243,26 @@ def _painter(model: str, device: str) -> tuple[Draw, Painter | None]:
         painter = Painter(net, digest, place, amp)
 
         def paint(case: _Case, reference: np.ndarray, _: int) -> np.ndarray:
-            sheet = Sheet(case.drawing, (0, 0, 0, 0), ())
-            return painter.paint(sheet, painter.look(reference), size=config.size[0]).image
+            sheet = Sheet(_reduced(case.drawing, config), (0, 0, 0, 0), ())
+            return painter.paint(sheet, painter.look(reference), size=SIZE[0]).image
 
         return paint, painter
     net = net.to(place)
 
     def plain(case: _Case, reference: np.ndarray, _: int) -> np.ndarray:
-        x = torch.from_numpy(case.drawing).permute(2, 0, 1)[None].float() / 127.5 - 1
+        drawing = _reduced(case.drawing, config)
+        x = torch.from_numpy(drawing).permute(2, 0, 1)[None].float() / 127.5 - 1
         with torch.inference_mode():
             image = net(x.to(place), amp=amp).image[0].float().cpu()
-        return np.clip((image.permute(1, 2, 0).numpy() + 1) * 127.5, 0, 255).astype(np.uint8)
+        made = np.clip((image.permute(1, 2, 0).numpy() + 1) * 127.5, 0, 255).astype(np.uint8)
+        return cv2.resize(made, (SIZE[1], SIZE[0]), interpolation=cv2.INTER_CUBIC)
 
     return plain, None
+
+
+def _reduced(drawing: np.ndarray, config: DrawingConfig) -> np.ndarray:
+    """A drawing at the size that a network was trained at."""
+    return cv2.resize(drawing, (config.size[1], config.size[0]), interpolation=cv2.INTER_AREA)
 
 
 def _copier(dataset: Dataset) -> Draw:
@@ -306,11 +313,11 @@ def _diversity(painter: Painter, dataset: Dataset, cases: list[_Case], judge: Sq
     for case in cases[:: max(1, len(cases) // _DRAWINGS_OF_DIVERSITY)][:_DRAWINGS_OF_DIVERSITY]:
         same = [i for i, label in enumerate(labels) if label == case.label]
         photos = [np.array(dataset.arrays["images"][i]) for i in same[:_SAMPLES]]
-        sheet = Sheet(case.drawing, (0, 0, 0, 0), ())
+        sheet = Sheet(_reduced(case.drawing, painter.model.config), (0, 0, 0, 0), ())
         kind = case.label if case.label in painter.classes else None
-        side = painter.model.config.size[0]
         samples = [
-            painter.paint(sheet, kind=kind, seed=seed, size=side).image for seed in range(_SAMPLES)
+            painter.paint(sheet, kind=kind, seed=seed, size=SIZE[0]).image
+            for seed in range(_SAMPLES)
         ]
         ratios.append(_spread(samples, judge) / max(1e-6, _spread(photos, judge)))
     return float(np.mean(ratios))
