@@ -27,7 +27,7 @@ from vunet.drawing.lines import MAPS, styled
 from vunet.drawing.network import DrawingNet
 from vunet.drawing.painter import Painter
 from vunet.drawing.prepare import DrawingSetError
-from vunet.drawing.sheet import Sheet
+from vunet.drawing.sheet import Sheet, enclosed
 from vunet.engine import has_fast_bf16, pick_device
 from vunet.images import write_atomic
 from vunet.metrics import SqPD, backbone_file, find_backbones, ssim
@@ -243,8 +243,7 @@ def _painter(model: str, device: str) -> tuple[Draw, Painter | None]:
         painter = Painter(net, digest, place, amp)
 
         def paint(case: _Case, reference: np.ndarray, _: int) -> np.ndarray:
-            sheet = Sheet(_reduced(case.drawing, config), (0, 0, 0, 0), ())
-            return painter.paint(sheet, painter.look(reference), size=SIZE[0]).image
+            return painter.paint(_sheet(case, config), painter.look(reference), size=SIZE[0]).image
 
         return paint, painter
     net = net.to(place)
@@ -263,6 +262,11 @@ def _painter(model: str, device: str) -> tuple[Draw, Painter | None]:
 def _reduced(drawing: np.ndarray, config: DrawingConfig) -> np.ndarray:
     """A drawing at the size that a network was trained at."""
     return cv2.resize(drawing, (config.size[1], config.size[0]), interpolation=cv2.INTER_AREA)
+
+
+def _sheet(case: _Case, config: DrawingConfig) -> Sheet:
+    drawing = _reduced(case.drawing, config)
+    return Sheet(drawing, (0, 0, 0, 0), (), enclosed(drawing))
 
 
 def _copier(dataset: Dataset) -> Draw:
@@ -313,7 +317,7 @@ def _diversity(painter: Painter, dataset: Dataset, cases: list[_Case], judge: Sq
     for case in cases[:: max(1, len(cases) // _DRAWINGS_OF_DIVERSITY)][:_DRAWINGS_OF_DIVERSITY]:
         same = [i for i, label in enumerate(labels) if label == case.label]
         photos = [np.array(dataset.arrays["images"][i]) for i in same[:_SAMPLES]]
-        sheet = Sheet(_reduced(case.drawing, painter.model.config), (0, 0, 0, 0), ())
+        sheet = _sheet(case, painter.model.config)
         kind = case.label if case.label in painter.classes else None
         samples = [
             painter.paint(sheet, kind=kind, seed=seed, size=SIZE[0]).image

@@ -19,6 +19,7 @@ takes them without aligned corners.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -84,6 +85,31 @@ def resized_places(places: Tensor, size: tuple[int, int]) -> Tensor:
     held = F.interpolate(own.permute(0, 3, 1, 2), size, mode="bilinear", align_corners=False)
     exact = identity_places(size, places.device)
     return (moved - held).permute(0, 2, 3, 1) + exact
+
+
+def agreement(places: Tensor, inside: Tensor, thing: Tensor, rim_px: int = 3) -> Tensor:
+    """Where what is fetched is of the same kind, thing or ground, as what is drawn.
+
+    Args:
+        places: (B, h, w, 2) from which the reference is fetched.
+        inside: (B, 1, H, W) where the drawing's thing lies, in [0, 1].
+        thing: (B, 1, H, W) where the reference's lies.
+        rim_px: So far about outlines anything goes.
+
+    Returns:
+        (B, 1, H, W) in [0, 1], soft at the borders.
+    """
+    full = resized_places(places.float(), (inside.shape[2], inside.shape[3]))
+    fetched = F.grid_sample(thing, full, align_corners=False, padding_mode="border")
+    side = 2 * rim_px + 1
+
+    def grown(mask: Tensor) -> Tensor:
+        return F.max_pool2d(mask, side, 1, rim_px)
+
+    ground_within = (1 - grown(1 - inside)) * (1 - grown(fetched))
+    thing_without = (1 - grown(inside)) * (1 - grown(1 - fetched))
+    wrong = grown((ground_within + thing_without).clamp(0, 1))
+    return 1 - F.avg_pool2d(wrong, side, 1, rim_px)
 
 
 class Trunk(nn.Module):
@@ -297,6 +323,7 @@ class DrawingNet(nn.Module):
         keep: Tensor | None = None,
         latents: Tensor | None = None,
         disturb: Tensor | None = None,
+        things: tuple[Tensor, Tensor] | None = None,
         amp: bool = False,
     ) -> Drawn:
         """Draw a batch.
@@ -309,6 +336,8 @@ class DrawingNet(nn.Module):
             keep: (B, 1, 1, 1) 0 where the reference's pixels must not be used.
             latents: (B, S, Z) to use instead of the reference's.
             disturb: (B, H/4, W/4, 2) added to the places, so that what is copied lies askew.
+            things: Where the drawing's thing and the reference's lie, both (B, 1, H, W) in [0, 1];
+                ground is not copied into the thing then, nor the thing into the ground.
             amp: bf16 convolutions.
         """
         with autocast(drawing.device, amp):
@@ -323,6 +352,10 @@ class DrawingNet(nn.Module):
                     carried = Carried(
                         carried.coarse_places, carried.places, askew.colour, askew.cover
                     )
+                if things is not None:
+                    cover = carried.cover * agreement(carried.places, *things)
+                    carried = dataclasses.replace(carried, cover=cover)
+                    features = features * F.interpolate(cover, features.shape[2:], mode="area")
                 posterior, seen_tints = self.encoder(look, reference)
             if latents is None:
                 if posterior is None:

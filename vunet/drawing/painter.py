@@ -13,7 +13,7 @@ import torch
 
 from vunet.drawing.network import Carried, DrawingNet, Drawn, resized_places
 from vunet.drawing.sheet import Sheet, read_sheet
-from vunet.drawing.subject import fitted
+from vunet.drawing.subject import fitted, object_mask
 from vunet.images import write_png
 
 DRAWING_PX = 512
@@ -57,6 +57,8 @@ class Look:
 
     picture: np.ndarray
     """(H, W, 3) uint8 RGB, of the network's proportions, at the photo's own resolution."""
+    thing: np.ndarray
+    """(H, W) uint8, 255 on what the photo is of."""
 
 
 class Painter:
@@ -79,7 +81,8 @@ class Painter:
         H, W = self.model.config.size
         scale = min(4.0, max(1.0, max(photo.shape[0] / H, photo.shape[1] / W)))
         picture, _ = fitted(photo, (round(H * scale), round(W * scale)))
-        return Look(picture)
+        thing, _ = fitted(object_mask(photo), picture.shape[:2], labels=True)
+        return Look(picture, thing)
 
     def read(self, drawing: np.ndarray) -> Sheet:
         """A drawing (H, W, 3) uint8 RGB as the network wants it.
@@ -137,7 +140,20 @@ class Painter:
             keep = torch.full((1, 1, 1, 1), float(strength), device=self.device)
             if latents is not None:
                 latents = latents + strength * (net.latents_of(small) - latents)
-            drawn = net(drawing, small, kinds=kinds, keep=keep, latents=latents, amp=self.amp)
+            things = None
+            if sheet.inside is not None:
+                inside = torch.from_numpy(sheet.inside)[None, None].float().to(self.device)
+                thing = cv2.resize(look.thing, (W, H), interpolation=cv2.INTER_AREA)
+                things = (inside, torch.from_numpy(thing)[None, None].float().to(self.device) / 255)
+            drawn = net(
+                drawing,
+                small,
+                kinds=kinds,
+                keep=keep,
+                latents=latents,
+                things=things,
+                amp=self.amp,
+            )
         return self._finish(drawn, sheet, look, seed, size)
 
     def _finish(

@@ -29,6 +29,9 @@ _FILLS = 0.55
 """Where the drawing takes so much of its canvas's height or width, the canvas is the frame."""
 _NEAREST_COLOUR = 70
 """Largest distance in RGB of a colour from that of the region it is taken for."""
+_BRIDGE_PX = 3
+"""Gaps of twice this are bridged, in pixels of the network's picture."""
+_LEAST_ENCLOSED = 0.04
 _PEN = 1.4
 """Radius of the pen in pixels of the network's picture."""
 
@@ -46,6 +49,27 @@ class Sheet:
     frame: tuple[float, float, float, float]
     """x0, y0, x1, y1 of the picture in the drawing, in its pixels; may reach outside."""
     warnings: tuple[str, ...]
+    inside: np.ndarray | None = None
+    """(h, w) bool, what the lines enclose or the paint covers; None where they enclose little."""
+
+
+def enclosed(picture: np.ndarray) -> np.ndarray | None:
+    """What the lines of a drawing enclose, small gaps bridged.
+
+    Args:
+        picture: (h, w, 3) uint8 RGB, dark or coloured on white.
+
+    Returns:
+        (h, w) bool; None where that is hardly anything, as in open drawings.
+    """
+    drawn = (picture.min(2) < 200).astype(np.uint8)
+    reach = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _BRIDGE_PX + 1,) * 2)
+    margin = 2 * _BRIDGE_PX
+    closed = cv2.dilate(np.pad(drawn, margin), reach)
+    cv2.floodFill(closed, None, (0, 0), (2,))
+    filled = cv2.erode((closed != 2).astype(np.uint8), reach)[margin:-margin, margin:-margin] > 0
+    within = filled.sum() - (drawn > 0).sum()
+    return filled if within > _LEAST_ENCLOSED * filled.size else None
 
 
 def read_sheet(image: np.ndarray, size: tuple[int, int], shape: str) -> Sheet:
@@ -92,7 +116,7 @@ def read_sheet(image: np.ndarray, size: tuple[int, int], shape: str) -> Sheet:
     frame = _frame(box, small.shape[:2], size)
     picture = _drawn(ink, paint, frame, size)
     x0, y0, x1, y1 = (value / scale for value in frame)
-    return Sheet(picture, (x0, y0, x1, y1), tuple(warnings))
+    return Sheet(picture, (x0, y0, x1, y1), tuple(warnings), enclosed(picture))
 
 
 def _ink_of(image: np.ndarray) -> tuple[np.ndarray, bool]:

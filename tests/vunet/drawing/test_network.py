@@ -16,7 +16,7 @@ from vunet.config import PRESETS, DrawingConfig, network_config_from, to_json
 from vunet.dataset import open_dataset
 from vunet.drawing.baseline import DrawingPix2Pix
 from vunet.drawing.data import DrawingBatchMaker
-from vunet.drawing.network import DrawingNet, identity_places, resized_places
+from vunet.drawing.network import DrawingNet, agreement, identity_places, resized_places
 from vunet.drawing.prepare import DrawingSetError, config_for
 from vunet.drawing.task import DrawingTask
 from vunet.networks import build
@@ -262,3 +262,17 @@ def test_people_and_drawings_are_not_mixed(
         config_for(PRESETS["garment"], [open_dataset(people), open_dataset(drawn_set)])
     with pytest.raises(DrawingSetError, match="not of a network that paints"):
         config_for(PRESETS["person"], [open_dataset(drawn_set)])
+
+
+def test_ground_is_not_copied_into_the_thing_nor_the_thing_into_the_ground() -> None:
+    inside, thing = torch.zeros(1, 1, 64, 48), torch.zeros(1, 1, 64, 48)
+    inside[..., 16:48, 12:36] = 1
+    thing[..., 16:48, 12:24] = 1  # only half as wide
+    same = identity_places((16, 12), CPU)[None]
+    agrees = agreement(same, inside, thing)
+    assert float(agrees[0, 0, 32, 16]) == 1  # thing in thing
+    assert float(agrees[0, 0, 32, 30]) == 0  # ground in thing
+    assert float(agrees[0, 0, 4, 4]) == 1
+    other_way = agreement(same, thing, inside)
+    assert float(other_way[0, 0, 32, 31]) == 0  # thing in ground
+    assert float(agreement(same, inside, inside).min()) == 1

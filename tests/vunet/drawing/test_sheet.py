@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vunet.drawing.palette import COLOURS, REGIONS
-from vunet.drawing.sheet import DrawingError, read_sheet
+from vunet.drawing.sheet import DrawingError, enclosed, read_sheet
 
 SIZE = (256, 192)
 Photo = Callable[..., tuple[np.ndarray, np.ndarray]]
@@ -190,3 +190,20 @@ def test_whatever_is_given_is_read_or_refused_in_words(seed: int, height: int, w
         else:
             assert sheet.picture.shape == (*SIZE, 3)
             assert sheet.picture.dtype == np.uint8
+
+
+def test_what_lines_enclose_is_found_across_gaps_and_open_drawings_enclose_nothing() -> None:
+    picture = read_sheet(outline(), SIZE, "lines").picture
+    whole = enclosed(picture)
+    assert whole is not None
+    assert whole[128, 96]
+    assert not whole[3, 3]
+    gap = picture.copy()
+    gap[120:124] = 255  # both sides are open for 4 px
+    bridged = enclosed(gap)
+    assert bridged is not None
+    assert (bridged & whole).sum() / (bridged | whole).sum() > 0.97
+    open_one = picture.copy()
+    open_one[90:170] = 255
+    assert enclosed(open_one) is None
+    assert enclosed(np.full((256, 192, 3), 255, np.uint8)) is None
