@@ -35,7 +35,13 @@ from apps.studio import (
     seed_of,
     told,
 )
-from vunet.checkpoint import WeightsError, list_weights, read_config, resolve_weights
+from vunet.checkpoint import (
+    WeightsError,
+    list_weights,
+    read_config,
+    resolve_weights,
+    weights_name,
+)
 from vunet.config import DrawingConfig
 from vunet.drawing.painter import DrawnPicture, Look
 from vunet.drawing.palette import PAPER, REGIONS
@@ -87,7 +93,7 @@ def drawing_weights(given: Sequence[str | Path] | None = None) -> list[DrawingWe
                 continue
             raise
         if isinstance(config, DrawingConfig) and config.network == "drawing":
-            name = path.parent.name if path.name == "model.safetensors" else path.stem
+            name = weights_name(path, [one.name for one in found])
             found.append(DrawingWeights(name, str(model), config))
         elif given is not None:
             raise UsageError(f"{path}: these weights paint no drawings; give others")

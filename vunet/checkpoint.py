@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,6 +105,22 @@ def resolve_weights(name: str | Path, folder: Path | None = None) -> tuple[Path,
     raise WeightsError(
         f"{shown(name)}: no weights of this name and no such file; there are: {names}"
     )
+
+
+def weights_name(model: str | Path, taken: Collection[str] = ()) -> str:
+    """What weights are called: by their file, or by its folder where that says more.
+
+    Args:
+        model: Name, file or run folder.
+        taken: Names that others have.
+    """
+    path = Path(model).absolute()
+    if path.name == "model.safetensors":
+        path = path.parent
+    name = path.stem if path.suffix == ".safetensors" else path.name
+    while name in taken:
+        name = f"model {name}"
+    return name
 
 
 def file_sha256(path: Path) -> str:

@@ -159,6 +159,14 @@ class TrainConfig:
     """First step with the adversarial loss."""
 
 
+_DRAWINGS = TrainConfig(
+    model=DrawingConfig(),
+    learning_rate=1e-3,
+    texture_dropout=0.4,
+    adversarial_weight=0.05,
+    adversarial_start=1500,
+)
+
 PRESETS: dict[str, TrainConfig] = {
     "person": TrainConfig(adversarial_weight=0.05, adversarial_start=2400),
     "vunet-2018": TrainConfig(
@@ -173,20 +181,8 @@ PRESETS: dict[str, TrainConfig] = {
         betas=(0.5, 0.999),
         adversarial_weight=1.0,
     ),
-    "garment": TrainConfig(
-        model=DrawingConfig(),
-        learning_rate=1e-3,
-        texture_dropout=0.4,
-        adversarial_weight=0.05,
-        adversarial_start=1500,
-    ),
-    "sketch": TrainConfig(
-        model=DrawingConfig(shape="regions"),
-        learning_rate=1e-3,
-        texture_dropout=0.4,
-        adversarial_weight=0.05,
-        adversarial_start=1500,
-    ),
+    "garment": _DRAWINGS,
+    "sketch": dataclasses.replace(_DRAWINGS, model=DrawingConfig(shape="regions")),
     "pairs": TrainConfig(
         model=DrawingConfig(size=(256, 256), shape="picture"),
         learning_rate=1e-3,

@@ -389,28 +389,25 @@ class Engine:
             raise EngineError("the temperature must be from 0 to 4")
         self._check_size(size)
         painter = self.painter(model)
-        if kind is not None and kind not in painter.classes:
-            known = ", ".join(painter.classes) or "none"
-            raise EngineError(f"{kind!r} is no kind that these weights know; there are: {known}")
+        look = like if like is None or isinstance(like, Look) else painter.look(read_image(like))
+        shares = [strength] + [VARIED * strength if look is not None else strength] * (n - 1)
         try:
             sheet = painter.read(read_image(drawing))
+            return [
+                painter.paint(
+                    sheet,
+                    look,
+                    kind=kind,
+                    strength=share,
+                    temperature=temperature,
+                    seed=seed + i,
+                    size=size,
+                )
+                for i, share in enumerate(shares)
+            ]
         except DrawingError as error:
             name = f"{shown(drawing)}: " if isinstance(drawing, str | Path) else ""
             raise EngineError(f"{name}{error}") from error
-        look = like if like is None or isinstance(like, Look) else painter.look(read_image(like))
-        shares = [strength] + [VARIED * strength if look is not None else strength] * (n - 1)
-        return [
-            painter.paint(
-                sheet,
-                look,
-                kind=kind,
-                strength=share,
-                temperature=temperature,
-                seed=seed + i,
-                size=size,
-            )
-            for i, share in enumerate(shares)
-        ]
 
     def sample(
         self,

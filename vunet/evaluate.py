@@ -23,6 +23,7 @@ import torch
 from tqdm import tqdm
 
 from vunet import metrics
+from vunet.checkpoint import weights_name
 from vunet.evaluation_sheet import (
     FIGURES,
     draw_stick,
@@ -598,7 +599,7 @@ def evaluate_files(
 
     estimator: Any = RememberingEstimator(PoseEstimator())
     for model in models:
-        name = _row_name(model, (*rows, IDEAL, TRUTH))
+        name = weights_name(model, (*rows, IDEAL, TRUTH))
         rows[name], facts[name] = network_row(model, device, retarget=retarget, estimator=estimator)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -619,17 +620,6 @@ def evaluate_files(
         text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
         write_atomic(json_path, (text + "\n").encode("utf-8"))
     return report
-
-
-def _row_name(model: str | Path, taken: Sequence[str]) -> str:
-    """What a model's row is called: by its file, or by its folder where that says more."""
-    path = Path(model).absolute()
-    if path.name == "model.safetensors":
-        path = path.parent
-    name = path.stem if path.suffix == ".safetensors" else path.name
-    while name in taken:
-        name = f"model {name}"
-    return name
 
 
 def _names(pair: Pair) -> dict[str, str]:

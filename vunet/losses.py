@@ -274,29 +274,74 @@ def step_rival(
 
 
 class PatchDiscriminator(nn.Module):
-    """Conditional 70x70 PatchGAN of pix2pix with spectral normalisation.
+    """Conditional PatchGAN of pix2pix with spectral normalisation: picture and condition together.
 
-    Sees the picture together with the pose's part masks and, coarsely, what the photo shows of each
+    For people the condition is the pose's part masks and, coarsely, what the photo shows of each
     place, so that the right look in the wrong pose, or another person's, is recognised as false.
     """
 
-    def __init__(self, channels: int = 32) -> None:
+    def __init__(
+        self,
+        channels: int = 32,
+        condition_channels: int = PART_COUNT + 4,
+        last: tuple[int, int, int] = (4, 3, 3),
+    ) -> None:
+        """Build the network.
+
+        Args:
+            channels: Of the first layer.
+            condition_channels: Beside the picture's three.
+            last: Channels of the last layer before the judge in units of the first's, and the side
+                of these two layers' kernels.
+        """
         super().__init__()
-        c = channels
+        c, (wide, side, judge) = channels, last
         self.layers = nn.ModuleList(
             [
-                spectral_norm(nn.Conv2d(3 + PART_COUNT + 4, c, 4, 2, 1)),
+                spectral_norm(nn.Conv2d(3 + condition_channels, c, 4, 2, 1)),
                 spectral_norm(nn.Conv2d(c, 2 * c, 4, 2, 1)),
                 spectral_norm(nn.Conv2d(2 * c, 4 * c, 4, 2, 1)),
-                spectral_norm(nn.Conv2d(4 * c, 4 * c, 3, 1, 1)),
+                spectral_norm(nn.Conv2d(4 * c, wide * c, side, 1, 1)),
             ]
         )
-        self.judge = spectral_norm(nn.Conv2d(4 * c, 1, 3, 1, 1))
+        self.judge = spectral_norm(nn.Conv2d(wide * c, 1, judge, 1, 1))
 
     def forward(self, images: Tensor, condition: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """(B, 3, H, W) and (B, P + 4, H, W) -> score map and the features before it."""
+        """(B, 3, H, W) and (B, C, H, W) -> score map and the features before it."""
         x, found = torch.cat([images, condition], 1), []
         for layer in self.layers:
             x = F.leaky_relu(layer(x), 0.2)
             found.append(x)
         return self.judge(x), found
+
+
+class HingeRival:
+    """A `PatchDiscriminator` and its optimiser: true pairs against painted and mismatched ones."""
+
+    def __init__(self, net: PatchDiscriminator, weight: float, device: torch.device) -> None:
+        self.net = net.to(device)
+        self.optimiser = torch.optim.Adam(self.net.parameters(), lr=4e-4, betas=(0.5, 0.99))
+        self.weight = weight
+        self.reduce: Reduce | None = None
+
+    def judge(
+        self, result: Tensor, truth: Tensor, condition: Tensor, amp: bool
+    ) -> dict[str, Tensor]:
+        """Train the discriminator on a batch; return the generator's side of the game."""
+        net = self.net
+        net.requires_grad_(True)
+        with autocast(truth.device, amp):
+            false, _ = net(result.detach(), condition)
+            true, true_features = net(truth, condition)
+            other, _ = net(truth, condition.roll(1, 0))  # the truth of another's is false, too
+        loss = F.relu(1 - true.float()).mean()
+        loss = loss + 0.5 * (F.relu(1 + false.float()).mean() + F.relu(1 + other.float()).mean())
+        step_rival(net, self.optimiser, loss, self.reduce)
+        with autocast(truth.device, amp):
+            score, own_features = net(result, condition)
+        pairs = zip(own_features, true_features, strict=True)
+        matching = torch.stack([(a.float() - b.detach().float()).abs().mean() for a, b in pairs])
+        return {
+            "adversarial": -score.float().mean() * self.weight,
+            "matching": matching.mean() * 20 * self.weight,
+        }

@@ -17,7 +17,7 @@ from vunet.config import TrainConfig
 from vunet.data import Batch, BatchMaker
 from vunet.dataset import UNKNOWN, Dataset
 from vunet.geometry import HEAD, analytic_warp, capsules
-from vunet.model import PART_COUNT, Painted, Reposer, autocast
+from vunet.model import PART_COUNT, Painted, Reposer
 from vunet.networks import build
 from vunet.schedule import kl_weight, step_window
 from vunet.task import write_sheet
@@ -249,18 +249,16 @@ def _without_photo(model: Reposer, painted: Painted, joints: Tensor, amp: bool) 
     return [seen, *(p.image * torch.sigmoid(p.alpha_logits) for p in pictures)]
 
 
-class _Rival:
-    """The discriminator and its optimiser."""
+class _Rival(losses.HingeRival):
+    """Sees the person's result with the pose and, coarsely, what the photo shows of each place."""
 
     def __init__(self, config: TrainConfig, device: torch.device) -> None:
-        self.net = losses.PatchDiscriminator().to(device)
-        self.optimiser = torch.optim.Adam(self.net.parameters(), lr=4e-4, betas=(0.5, 0.99))
+        super().__init__(losses.PatchDiscriminator(), config.adversarial_weight, device)
         self.config = config
-        self.reduce: losses.Reduce | None = None
 
     def play(self, painted: Painted, batch: Batch, step: int, amp: bool) -> dict[str, Tensor]:
         """Train the discriminator on a batch; return the generator's side of the game."""
-        target, net = batch.target, self.net
+        target = batch.target
         y, x, h, w = step_window(step, self.config)
 
         def cut(pictures: Tensor) -> Tensor:
@@ -280,20 +278,4 @@ class _Rival:
                 )
                 known.append(F.interpolate(look, size=size, mode="bilinear"))
             caps = cut(torch.cat(known, 1))
-        net.requires_grad_(True)
-        with autocast(truth.device, amp):
-            false, _ = net(result.detach(), caps)
-            true, true_features = net(truth, caps)
-            other, _ = net(truth, caps.roll(1, 0))  # a true picture of somebody else is false, too
-        loss = F.relu(1 - true.float()).mean()
-        loss = loss + 0.5 * (F.relu(1 + false.float()).mean() + F.relu(1 + other.float()).mean())
-        losses.step_rival(self.net, self.optimiser, loss, self.reduce)
-        with autocast(truth.device, amp):
-            score, own_features = net(result, caps)
-        pairs = zip(own_features, true_features, strict=True)
-        matching = torch.stack([(a.float() - b.detach().float()).abs().mean() for a, b in pairs])
-        weight = self.config.adversarial_weight
-        return {
-            "adversarial": -score.float().mean() * weight,
-            "matching": matching.mean() * 20 * weight,
-        }
+        return self.judge(result, truth, caps, amp)

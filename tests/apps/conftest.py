@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -227,3 +229,47 @@ def visit(
     page.goto(address)
     page.wait_for_selector("#go")
     return Visit(page, hosts, lambda name: keep(page, name))
+
+
+@pytest.fixture
+def client(address: str) -> Iterator[Any]:
+    """A program that calls the page's endpoints."""
+    library = pytest.importorskip("gradio_client")
+    made = library.Client(address, verbose=False)
+    yield made
+    made.close()
+
+
+class Held:
+    """A verb of the engine that waits until it is told to go on."""
+
+    def __init__(self, verb: Callable[..., Any]) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.go_on = threading.Event()
+        self._verb = verb
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self.calls.append(args)
+        assert self.go_on.wait(120)
+        return self._verb(*args, **kwargs)
+
+    def await_call(self, page: Any) -> None:
+        """Wait until somebody has called."""
+        while not self.calls:
+            page.wait_for_timeout(20)
+
+
+@pytest.fixture
+def hold(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], AbstractContextManager[Held]]:
+    """Within its context a verb of the engine waits."""
+    from vunet.engine import Engine
+
+    @contextmanager
+    def held(verb: str) -> Iterator[Held]:
+        waiting = Held(getattr(Engine, verb))
+        with monkeypatch.context() as patch:
+            # a function, so that the engine is its first argument
+            patch.setattr(Engine, verb, lambda *args, **kwargs: waiting(*args, **kwargs))
+            yield waiting
+
+    return held

@@ -385,50 +385,29 @@ def test_a_picture_of_a_drawing_is_uploaded(visit: Any, tmp_path: Path) -> None:
 
 @pytest.mark.browser
 @pytest.mark.slow
-def test_variations_are_cancelled(visit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    import threading
-
-    from vunet.engine import Engine
-
-    page, go_on, calls = visit.page, threading.Event(), []
-    whole = Engine.draw
-
-    def held(*args: Any, **kwargs: Any) -> Any:
-        calls.append(args)
-        assert go_on.wait(120)
-        return whole(*args, **kwargs)
-
+def test_variations_are_cancelled(visit: Any, hold: Any) -> None:
+    page = visit.page
     visit.open("Draw")
     tool(visit, "Dress")
     page.wait_for_selector("#draw-live img")
     page.locator("#draw-count input[type=number]").fill("4")
     page.locator("#draw-count input[type=number]").press("Enter")
-    with monkeypatch.context() as patch:
-        patch.setattr(Engine, "draw", held)
+    with hold("draw") as held:
         page.click("#draw-go")
-        while not calls:
-            page.wait_for_timeout(20)
+        held.await_call(page)
         page.click("#draw-stop")
         page.get_by_text("Stopped; nothing was made").first.wait_for()
-        go_on.set()
+        held.go_on.set()
     page.wait_for_selector("#draw-stop:disabled")
     tool(visit, "T-shirt")  # the engine is free again
     first = visit.source("draw-live")
     tool(visit, "Trousers")
     visit.await_another("draw-live", first)
-    assert len(calls) == 1
+    assert len(held.calls) == 1
     assert page.locator("#draw-result img").count() == 0
 
 
 # -- for programs --------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def client(address: str) -> Any:
-    library = pytest.importorskip("gradio_client")
-    made = library.Client(address, verbose=False)
-    yield made
-    made.close()
 
 
 @pytest.mark.slow

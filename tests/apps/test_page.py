@@ -148,35 +148,20 @@ def test_an_upload_over_the_limit_is_told_in_words(visit: Any, photo: Path, tmp_
 
 
 @pytest.mark.slow
-def test_a_picture_is_cancelled_and_the_page_goes_on(
-    visit: Any, photo: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import threading
-
-    from vunet.engine import Engine
-
-    page, drawing, go_on = visit.page, threading.Event(), threading.Event()
-    whole = Engine.repose
-
-    def held(*args: Any, **kwargs: Any) -> Any:
-        drawing.set()
-        assert go_on.wait(120)
-        return whole(*args, **kwargs)
-
+def test_a_picture_is_cancelled_and_the_page_goes_on(visit: Any, photo: Path, hold: Any) -> None:
+    page = visit.page
     visit.give_photo(photo)
     page.get_by_text("Person found").wait_for()
     assert page.locator("#stop").is_disabled()
-    with monkeypatch.context() as patch:
-        patch.setattr(Engine, "repose", held)
+    with hold("repose") as held:
         page.click("#go")
         page.wait_for_selector("#stop:enabled")
-        while not drawing.is_set():
-            page.wait_for_timeout(20)
+        held.await_call(page)
         page.click("#stop")
         page.get_by_text("Stopped; nothing was made").first.wait_for()
         page.wait_for_selector("#stop:disabled")
         assert page.locator("#result img").count() == 0
-        go_on.set()
+        held.go_on.set()
     page.locator("#presets button").nth(4).click()
     page.wait_for_selector("#result img")
     page.wait_for_selector("#stop:disabled")
@@ -184,36 +169,23 @@ def test_a_picture_is_cancelled_and_the_page_goes_on(
 
 @pytest.mark.slow
 def test_a_picture_that_waits_its_turn_is_cancelled(
-    visit: Any, photo: Path, open_page: Any, address: str, monkeypatch: pytest.MonkeyPatch
+    visit: Any, photo: Path, open_page: Any, address: str, hold: Any
 ) -> None:
-    import threading
-
-    from vunet.engine import Engine
-
-    page, go_on, calls = visit.page, threading.Event(), []
-    whole = Engine.repose
-
-    def held(*args: Any, **kwargs: Any) -> Any:
-        calls.append(args)
-        assert go_on.wait(120)
-        return whole(*args, **kwargs)
-
+    page = visit.page
     other, _ = open_page()
     other.goto(address)
     for one in (page, other):
         one.set_input_files("#photo input[type=file]", str(photo))
         one.get_by_text("Person found").wait_for()
-    with monkeypatch.context() as patch:
-        patch.setattr(Engine, "repose", held)
+    with hold("repose") as held:
         page.click("#go")
-        while not calls:
-            page.wait_for_timeout(20)
+        held.await_call(page)
         other.click("#go")
         other.click("#stop")
         other.get_by_text("Stopped; nothing was made").first.wait_for()
-        go_on.set()
+        held.go_on.set()
         page.wait_for_selector("#result img")
-    assert len(calls) == 1
+    assert len(held.calls) == 1
     assert other.locator("#result img").count() == 0
 
 

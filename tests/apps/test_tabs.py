@@ -365,14 +365,6 @@ def test_an_edit_is_drawn_once_and_in_the_open_tab_alone(visit: Any, photo: Path
 # -- for programs --------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def client(address: str) -> Any:
-    library = pytest.importorskip("gradio_client")
-    made = library.Client(address, verbose=False)
-    yield made
-    made.close()
-
-
 @pytest.mark.slow
 def test_every_tab_has_a_documented_endpoint(client: Any) -> None:
     named = client.view_api(return_format="dict")["named_endpoints"]

@@ -24,12 +24,8 @@ class DrawingPix2Pix(Pix2PixUNet):
         drawing: Tensor,
         reference: Tensor | None = None,
         *,
-        kinds: Tensor | None = None,
-        noise: Tensor | None = None,
-        keep: Tensor | None = None,
-        latents: Tensor | None = None,
-        disturb: Tensor | None = None,
         amp: bool = False,
+        **_: object,
     ) -> Drawn:
         """The drawing's picture; everything else is ignored."""
         image = self.draw(drawing, amp)

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from vunet.checkpoint import load_network
+from vunet.checkpoint import load_network, weights_name
 from vunet.config import DrawingConfig
 from vunet.dataset import SIZE, Dataset, open_dataset
 from vunet.drawing.data import drawing_picture
@@ -100,7 +100,10 @@ def evaluate_drawings(
         raise DrawingSetError(f"{data}: no set of drawings; make one with `vunet prepare`")
     judge = SqPD(backbone_file(find_backbones(backbones), "squeezenet1_0_imagenet.safetensors"))
     cases = _cases(dataset, limit)
-    painters = {_name(m): _painter(m, device) for m in models}
+    painters: dict[str, tuple[Draw, Painter | None]] = {}
+    for model in models:
+        taken = ("copy", "average", "truth", *painters)
+        painters[weights_name(model, taken)] = _painter(model, device)
     rows: dict[str, Draw] = {"copy": _copier(dataset), "average": _averager(dataset, cases)}
     rows |= {name: painter for name, (painter, _) in painters.items()}
     figures: dict[str, Any] = {}
@@ -225,11 +228,6 @@ def _cases(dataset: Dataset, limit: int | None) -> list[_Case]:
     if not cases:
         raise DrawingSetError("no class of the set has two photos")
     return cases
-
-
-def _name(model: str) -> str:
-    path = Path(model)
-    return path.parent.name if path.name == "model.safetensors" else path.stem or model
 
 
 def _painter(model: str, device: str) -> tuple[Draw, Painter | None]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
+from torch import Tensor
 
 from vunet.config import TrainConfig
 from vunet.drawing.data import DrawingBatch
 from vunet.drawing.network import Drawn
-from vunet.losses import Reduce, SqueezeFeatures, divergence, perceptual, step_rival
-from vunet.model import autocast
+from vunet.losses import HingeRival, PatchDiscriminator, SqueezeFeatures, divergence, perceptual
 
 
 def drawing_losses(
@@ -76,39 +74,12 @@ def drawing_losses(
     return parts
 
 
-class DrawingDiscriminator(nn.Module):
-    """Conditional 70x70 PatchGAN of pix2pix with spectral normalisation: drawing and picture."""
-
-    def __init__(self, channels: int = 32) -> None:
-        super().__init__()
-        c = channels
-        self.layers = nn.ModuleList(
-            [
-                spectral_norm(nn.Conv2d(6, c, 4, 2, 1)),
-                spectral_norm(nn.Conv2d(c, 2 * c, 4, 2, 1)),
-                spectral_norm(nn.Conv2d(2 * c, 4 * c, 4, 2, 1)),
-                spectral_norm(nn.Conv2d(4 * c, 8 * c, 4, 1, 1)),
-            ]
-        )
-        self.judge = spectral_norm(nn.Conv2d(8 * c, 1, 4, 1, 1))
-
-    def forward(self, picture: Tensor, drawing: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """(B, 3, H, W) twice -> score map and the features before it."""
-        x, found = torch.cat([picture, drawing], 1), []
-        for layer in self.layers:
-            x = F.leaky_relu(layer(x), 0.2)
-            found.append(x)
-        return self.judge(x), found
-
-
-class DrawingRival:
-    """The discriminator and its optimiser: true pairs against painted and mismatched ones."""
+class DrawingRival(HingeRival):
+    """Sees picture and drawing together; 70x70."""
 
     def __init__(self, config: TrainConfig, device: torch.device) -> None:
-        self.net = DrawingDiscriminator().to(device)
-        self.optimiser = torch.optim.Adam(self.net.parameters(), lr=4e-4, betas=(0.5, 0.99))
-        self.weight = config.adversarial_weight
-        self.reduce: Reduce | None = None
+        net = PatchDiscriminator(condition_channels=3, last=(8, 4, 4))
+        super().__init__(net, config.adversarial_weight, device)
 
     def play(
         self, drawn: Drawn, batch: DrawingBatch, window: tuple[int, int, int, int], amp: bool
@@ -120,20 +91,4 @@ class DrawingRival:
             return pictures[:, :, y : y + h, x : x + w]
 
         result, truth = cut(drawn.image * batch.valid), cut(batch.image * batch.valid)
-        drawing = cut(batch.drawing)
-        self.net.requires_grad_(True)
-        with autocast(truth.device, amp):
-            false, _ = self.net(result.detach(), drawing)
-            true, true_features = self.net(truth, drawing)
-            other, _ = self.net(truth, drawing.roll(1, 0))
-        loss = F.relu(1 - true.float()).mean()
-        loss = loss + 0.5 * (F.relu(1 + false.float()).mean() + F.relu(1 + other.float()).mean())
-        step_rival(self.net, self.optimiser, loss, self.reduce)
-        with autocast(truth.device, amp):
-            score, own = self.net(result, drawing)
-        pairs = zip(own, true_features, strict=True)
-        matching = torch.stack([(a.float() - b.detach().float()).abs().mean() for a, b in pairs])
-        return {
-            "adversarial": -score.float().mean() * self.weight,
-            "matching": matching.mean() * 20 * self.weight,
-        }
+        return self.judge(result, truth, cut(batch.drawing), amp)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from vunet.drawing.network import Carried, DrawingNet, Drawn, resized_places
-from vunet.drawing.sheet import Sheet, read_sheet
+from vunet.drawing.sheet import DrawingError, Sheet, read_sheet
 from vunet.drawing.subject import fitted, object_mask
 from vunet.images import write_png
 
@@ -116,13 +116,12 @@ class Painter:
             size: Longer side of the picture in pixels.
 
         Raises:
-            ValueError: If the kind is unknown.
+            DrawingError: If the kind is unknown.
         """
         net, config = self.model, self.model.config
         if kind is not None and kind not in config.classes:
-            raise ValueError(
-                f"{kind!r} is none of what these weights know: {', '.join(config.classes)}"
-            )
+            names = ", ".join(config.classes) or "none"
+            raise DrawingError(f"{kind!r} is no kind that these weights know; there are: {names}")
         drawing = _tensor(sheet.picture).to(self.device)
         kinds = torch.tensor([config.classes.index(kind) + 1 if kind else 0], device=self.device)
         g = torch.Generator().manual_seed(seed)

@@ -80,7 +80,8 @@ def prepare_drawings(
     kinds = _classes(classes)
     names = _label_names(labels)
     left_out: list[str] = []
-    chosen = [p for p in photos if part == "all" or held_out(p.stem, HELD_BACK) == (part[0] == "h")]
+    back = part == "held-back"
+    chosen = [p for p in photos if part == "all" or held_out(p.stem, HELD_BACK) == back]
     settings = {"part": part, "source": "photos"}
     with DatasetWriter(out, "drawings", settings) as writer:
         for path in tqdm(chosen, desc="prepare", unit="photo", disable=quiet):
