@@ -10,7 +10,7 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
@@ -356,18 +356,24 @@ class Prepare:
 
     def _draw(self, quiet: bool) -> int:
         from vunet.drawing.prepare import photo_files, prepare_drawings
-        from vunet.drawing.subject import object_mask
+        from vunet.drawing.subject import MaskFinder, object_mask, person_masks
 
         parts = {None: "all", "none": "all", "photo": "training", "only-photo": "held-back"}
         if self.holdout not in parts or self.renders:
             raise UsageError("--drawings is for photos; with --holdout photo or only-photo")
+        mask_of: MaskFinder = object_mask
+        if self.drawings == "people":
+            from pose.estimator import PoseEstimator
+
+            mask_of = person_masks(PoseEstimator())
         report = prepare_drawings(
             photo_files(self.photos),
             self.out,
             part=parts[self.holdout],
             classes=self.classes,
             labels=self.labels,
-            mask_of=object_mask if self.drawings == "things" else _person_masks(),
+            mask_of=mask_of,
+            close=self.drawings == "people",
             quiet=quiet,
         )
         print(f"{self.out}: {report.count} drawings, {len(report.left_out)} photos left out")
@@ -866,19 +872,6 @@ def _check_port(port: int) -> None:
             raise UsageError(
                 f"port {port} cannot be used ({reason}); choose another with --port"
             ) from None
-
-
-def _person_masks() -> Callable[[np.ndarray], np.ndarray | None]:
-    """What finds the largest person of a photo."""
-    from pose.estimator import PoseEstimator
-
-    estimator = PoseEstimator()
-
-    def mask_of(image: np.ndarray) -> np.ndarray | None:
-        people = estimator.find(image, max_people=1)
-        return (people[0].mask * 255).astype("uint8") if people else None
-
-    return mask_of
 
 
 def _is_label_folder(path: Path) -> bool:

@@ -101,6 +101,8 @@ class DrawingConfig:
     """What drawings may be of, where it is known."""
     shape: str = "lines"
     """What drawings are: one of `SHAPES`."""
+    people: bool = False
+    """Whether drawings are of people, who are looked for in reference photos."""
 
     def __post_init__(self) -> None:
         if self.network not in DRAWING_NETWORKS or self.shape not in SHAPES:
@@ -111,6 +113,8 @@ class DrawingConfig:
             raise ValueError("drawing settings of the wrong kind: sizes and channels are counts")
         if not isinstance(self.flow_limit, int | float) or not 0 < self.flow_limit < 4:
             raise ValueError(f"flow_limit must be a small number, got {self.flow_limit!r}")
+        if not isinstance(self.people, bool):
+            raise ValueError(f"people must be true or false, got {self.people!r}")
         if not all(isinstance(name, str) for name in self.classes):
             raise ValueError("classes must be names")
         if any(side % 32 for side in self.size):
@@ -141,6 +145,8 @@ class TrainConfig:
     """Shares of true photo pairs, rendered pairs and single photos."""
     texture_dropout: float = 0.25
     """Share of samples that must be painted from the latents alone."""
+    cross_share: float = 0.0
+    """Share of drawings whose reference shows another thing of the class."""
     kl_weight: float = 2e-4
     """Final weight of the divergence between posterior and prior, per nat."""
     kl_steps: tuple[int, int] = (300, 1500)
@@ -163,6 +169,7 @@ _DRAWINGS = TrainConfig(
     model=DrawingConfig(),
     learning_rate=1e-3,
     texture_dropout=0.4,
+    cross_share=0.3,
     adversarial_weight=0.05,
     adversarial_start=1500,
 )
@@ -182,7 +189,7 @@ PRESETS: dict[str, TrainConfig] = {
         adversarial_weight=1.0,
     ),
     "garment": _DRAWINGS,
-    "sketch": dataclasses.replace(_DRAWINGS, model=DrawingConfig(shape="regions")),
+    "sketch": dataclasses.replace(_DRAWINGS, model=DrawingConfig(shape="regions", people=True)),
     "pairs": TrainConfig(
         model=DrawingConfig(size=(256, 256), shape="picture"),
         learning_rate=1e-3,

@@ -25,6 +25,7 @@ from vunet.checkpoint import load_model
 from vunet.drawing.network import DrawingNet
 from vunet.drawing.painter import DRAWING_PX, MOST_DRAWINGS, DrawnPicture, Look, Painter
 from vunet.drawing.sheet import DrawingError
+from vunet.drawing.subject import person_masks
 from vunet.images import is_file, read_image, shown, write_png
 from vunet.looks import LOOKS, draw_mix, draw_subjects
 from vunet.model import PART_COUNT
@@ -184,7 +185,8 @@ class Engine:
                         f"{name}: these weights re-pose people; drawings need others, see "
                         "`vunet models`"
                     )
-                self._painters[name] = Painter(net, digest, self.device, self.amp)
+                finder = person_masks(self.estimator) if net.config.people else None
+                self._painters[name] = Painter(net, digest, self.device, self.amp, finder)
             return self._painters[name]
 
     # --- verbs ----------------------------------------------------------------------------

@@ -325,9 +325,22 @@ class HingeRival:
         self.reduce: Reduce | None = None
 
     def judge(
-        self, result: Tensor, truth: Tensor, condition: Tensor, amp: bool
+        self,
+        result: Tensor,
+        truth: Tensor,
+        condition: Tensor,
+        amp: bool,
+        own: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """Train the discriminator on a batch; return the generator's side of the game."""
+        """Train the discriminator on a batch; return the generator's side of the game.
+
+        Args:
+            result: (B, 3, H, W) painted pictures.
+            truth: (B, 3, H, W) photos that fit the condition.
+            condition: (B, C, H, W).
+            amp: bf16 convolutions.
+            own: (B,) 0 where the result need not be like the truth, but as good; None for 1.
+        """
         net = self.net
         net.requires_grad_(True)
         with autocast(truth.device, amp):
@@ -340,7 +353,13 @@ class HingeRival:
         with autocast(truth.device, amp):
             score, own_features = net(result, condition)
         pairs = zip(own_features, true_features, strict=True)
-        matching = torch.stack([(a.float() - b.detach().float()).abs().mean() for a, b in pairs])
+        like = truth.new_ones(len(truth)) if own is None else own
+        matching = torch.stack(
+            [
+                ((a.float() - b.detach().float()).abs().mean((1, 2, 3)) * like).mean()
+                for a, b in pairs
+            ]
+        )
         return {
             "adversarial": -score.float().mean() * self.weight,
             "matching": matching.mean() * 20 * self.weight,

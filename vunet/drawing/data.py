@@ -3,6 +3,8 @@
 No two photos show one thing twice, so pairs are made: the photo, bent by a smooth map, is what is
 to be painted (and its lines, bent alike, the drawing); the photo, shifted and turned, is the
 reference. Where each pixel of the one lies in the other is known exactly and supervises attention.
+Some samples have another photo as reference, of the same class: no truth is known then, but what is
+skin there must be skin here, and its colours are known (`vunet.drawing.losses`).
 Given the seed and the step, a batch is always the same.
 """
 
@@ -21,6 +23,10 @@ from vunet.dataset import Dataset
 from vunet.drawing.lines import styled
 from vunet.drawing.network import identity_places
 from vunet.drawing.palette import COLOURS
+
+THING = len(COLOURS)
+"""Region of a thing whose parts are not told apart."""
+UNKNOWN = -1
 
 
 @dataclass
@@ -41,6 +47,13 @@ class DrawingBatch:
     """(B, H/4, W/4, 2) where the truth lies in the reference, in [-1, 1] or outside."""
     kinds: Tensor
     """(B,) int64 class from 1, 0 unknown."""
+    own: Tensor
+    """(B,) 1 where the reference shows the thing drawn, 0 where it shows another."""
+    regions: Tensor
+    """(B, 1, H, W) what the truth's pixels are: 0 ground, `COLOURS`' labels, `THING` where only
+    the whole is known, `UNKNOWN`."""
+    reference_regions: Tensor
+    """(B, 1, H, W) the same of the reference."""
 
 
 def drawing_picture(ink: Tensor, paint: Tensor | None = None) -> Tensor:
@@ -84,6 +97,7 @@ class DrawingBatchMaker:
         device: torch.device,
         *,
         bent: bool = True,
+        cross_share: float = 0.0,
     ) -> None:
         """Prepare to draw batches.
 
@@ -94,6 +108,8 @@ class DrawingBatchMaker:
             seed: Decides everything.
             device: Where batches are needed.
             bent: Whether truths are bent; validation leaves them as they are.
+            cross_share: Of samples with another photo as reference; none of pairs, whose regions
+                are not known.
 
         Raises:
             ValueError: If the sets are of different or other kinds, or empty.
@@ -108,10 +124,20 @@ class DrawingBatchMaker:
             raise ValueError("the sets are empty")
         self.config, self.batch_size, self.seed = config, batch_size, seed
         self.device, self.bent = device, bent
+        self.cross_share = 0.0 if self.pairs else cross_share
         names = {name: i for i, name in enumerate(config.classes, 1)}
         self.kinds = [
             np.array([names.get(str(row.get("label", "")), 0) for row in d.index]) for d in datasets
         ]
+        self.painted = [
+            np.array([bool(row.any()) for row in d.arrays["paint"]])
+            if config.shape == "regions" and not self.pairs
+            else np.zeros(len(d), bool)
+            for d in datasets
+        ]
+        everything = np.concatenate(self.kinds) * 2 + np.concatenate(self.painted)
+        self.alike = {int(k): np.flatnonzero(everything == k) for k in np.unique(everything)}
+        """Of each class, painted or not: the entries, counted through all sets."""
 
     def batch(self, step: int) -> DrawingBatch:
         """The batch of a step."""
@@ -121,31 +147,55 @@ class DrawingBatchMaker:
             chosen = rng.integers(0, total, self.batch_size)
         else:
             chosen = (np.arange(self.batch_size) + step * self.batch_size) % total
-        starts = np.cumsum(self.sizes) - self.sizes
-        places = [(int(np.searchsorted(starts, i, "right")) - 1, i) for i in chosen]
-        entries = [(d, int(i - starts[d])) for d, i in places]
-        return self.make(entries, int(rng.integers(2**31)))
+        entries = [self._entry(int(i)) for i in chosen]
+        seed = int(rng.integers(2**31))
+        others = list(entries)
+        for k, (d, i) in enumerate(entries):
+            if rng.random() < self.cross_share:
+                alike = self.alike[int(self.kinds[d][i] * 2 + self.painted[d][i])]
+                others[k] = self._entry(int(rng.choice(alike)))
+        return self.make(entries, seed, others)
 
-    def make(self, entries: Sequence[tuple[int, int]], seed: int) -> DrawingBatch:
-        """The batch of these entries (set, row)."""
+    def _entry(self, number: int) -> tuple[int, int]:
+        """Set and row of an entry, counted through all sets."""
+        starts = np.cumsum(self.sizes) - self.sizes
+        d = int(np.searchsorted(starts, number, "right")) - 1
+        return d, int(number - starts[d])
+
+    def make(
+        self,
+        entries: Sequence[tuple[int, int]],
+        seed: int,
+        others: Sequence[tuple[int, int]] | None = None,
+    ) -> DrawingBatch:
+        """The batch of these entries (set, row), with these as references or themselves."""
+        others = entries if others is None else others
         g = torch.Generator().manual_seed(seed)
         H, W = self.config.size
         B = len(entries)
 
-        def rows(name: str) -> Tensor:
-            found = np.stack([np.asarray(self.sets[d].arrays[name][i]) for d, i in entries])
+        def rows(name: str, of: Sequence[tuple[int, int]] = entries) -> Tensor:
+            found = np.stack([np.asarray(self.sets[d].arrays[name][i]) for d, i in of])
             return torch.from_numpy(found)
 
         image = rows("images").permute(0, 3, 1, 2).float() / 127.5 - 1
+        look = image if others == entries else rows("images", others).permute(0, 3, 1, 2).float()
+        look = image if others == entries else look / 127.5 - 1
         if self.pairs:
             shape = rows("shapes").permute(0, 3, 1, 2).float() / 127.5 - 1
             inside, thing = torch.ones_like(image[:, :1]), torch.ones_like(image[:, :1])
             maps = paint = None
+            regions = [torch.full_like(thing, float(UNKNOWN))] * 2
         else:
             shape = None
             maps = rows("lines").float() / 255
             thing = rows("masks")[:, None].float() / 255
-            paint = self._paint(rows("paint"), g)
+            painted = rows("paint")
+            paint = self._paint(painted, g)
+            regions = [
+                self._regions(painted, thing),
+                self._regions(rows("paint", others), rows("masks", others)[:, None].float() / 255),
+            ]
             inside = torch.zeros_like(thing)
             for k, (x0, y0, x1, y1) in enumerate(rows("valid").round().int().tolist()):
                 inside[k, :, y0:y1, x0:x1] = 1
@@ -167,10 +217,11 @@ class DrawingBatchMaker:
 
         if tuple(image.shape[2:]) != (H, W):  # a smaller network: fine detail must not alias
             image = F.interpolate(image, (H, W), mode="area")
+            look = F.interpolate(look, (H, W), mode="area")
             maps = None if maps is None else F.interpolate(maps, (H, W), mode="area").mul(1.6)
             shape = None if shape is None else F.interpolate(shape, (H, W), mode="area")
         truth = seen(image, first)
-        reference = seen(image, _apply(second, grid))
+        reference = seen(look, _apply(second, grid))
         valid = (seen(inside, first, "nearest") > 0.5).float() * (
             (first.abs() <= 1).all(-1)[:, None].float()
         )
@@ -184,21 +235,40 @@ class DrawingBatchMaker:
             if paint is None:
                 drawing = drawing_picture(ink)
             else:
-                painted = seen(paint, first, "nearest")
-                has = (torch.rand(B, 1, 1, 1, generator=g) < 0.6).float()  # lines, paint or both
-                bare = (torch.rand(B, 1, 1, 1, generator=g) < 0.5).float()
-                painted = painted * has + (1 - has)
-                drawing = drawing_picture(ink * (1 - has * bare), painted)
+                colour = seen(paint, first, "nearest")
+                labelled = (colour < 1).flatten(1).any(1)[:, None, None, None].float()
+                has = (torch.rand(B, 1, 1, 1, generator=g) < 0.6).float() * labelled
+                bare = (torch.rand(B, 1, 1, 1, generator=g) < 0.5).float()  # lines, paint or both
+                colour = colour * has + (1 - has)
+                drawing = drawing_picture(ink * (1 - has * bare), colour)
         else:
             raise ValueError("an entry has neither lines nor a shape")
         kinds = torch.tensor([int(self.kinds[d][i]) for d, i in entries])
         if self.bent:
             kinds = kinds * (torch.rand(B, generator=g) < 0.7)
+        own = torch.tensor([float(a == b) for a, b in zip(entries, others, strict=True)])
         made = DrawingBatch(
-            drawing, truth, valid, seen(thing, first), reference, known, kinds.long()
+            drawing=drawing,
+            image=truth,
+            valid=valid,
+            thing=seen(thing, first),
+            reference=reference,
+            places=known,
+            kinds=kinds.long(),
+            own=own,
+            regions=seen(regions[0], first, "nearest"),
+            reference_regions=seen(regions[1], _apply(second, grid), "nearest"),
         )
         values = {k: v.to(self.device) for k, v in vars(made).items()}
         return DrawingBatch(**values)
+
+    @staticmethod
+    def _regions(paint: Tensor, thing: Tensor) -> Tensor:
+        """(B, h, w) labels and (B, 1, h, w) masks -> `DrawingBatch.regions`."""
+        paint, inside = paint[:, None].float(), thing > 0.5
+        labelled = (paint > 0).flatten(1).any(1)[:, None, None, None]
+        rest = torch.where(labelled, float(UNKNOWN), float(THING))
+        return torch.where(paint > 0, paint, torch.where(inside, rest, 0.0))
 
     def _paint(self, labels: Tensor, g: torch.Generator) -> Tensor | None:
         """Regions as colours (B, 3, h, w) in [-1, 1], some left out; None where there are none."""

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vunet.config import TrainConfig
-from vunet.drawing.data import DrawingBatch
-from vunet.drawing.network import Drawn
+from vunet.drawing.data import THING, DrawingBatch
+from vunet.drawing.network import Carried, Drawn, resized_places
 from vunet.losses import HingeRival, PatchDiscriminator, SqueezeFeatures, divergence, perceptual
 
 
@@ -34,18 +34,22 @@ def drawing_losses(
         keep: (B, 1, 1, 1) 0 where the reference's pixels were withheld.
         window: y, x, height, width compared by features.
     """
-    truth, valid = batch.image, batch.valid
+    own = batch.own[:, None, None, None]
+    truth, valid = batch.image, batch.valid * own
     weight = (0.35 + 0.65 * batch.thing) * valid
     parts = {
         "l1": ((drawn.image - truth).abs() * weight).mean() * 6,
         "generated": ((drawn.generated - truth).abs() * weight).mean() * 1.5,
     }
     if features is not None:
-        parts["perceptual"] = config.perceptual_weight * perceptual(
-            features, drawn.image * valid, truth * valid, amp, window
-        )
+        # only what has a truth: as many each time would need a fixed share of them
+        rows = batch.own > 0
+        shown, true = (drawn.image * valid)[rows], (truth * valid)[rows]
+        if len(shown):
+            apart = perceptual(features, shown, true, amp, window)
+            parts["perceptual"] = config.perceptual_weight * apart * batch.own.mean()
     if drawn.posterior is not None and drawn.prior is not None:
-        kl = divergence(drawn.posterior, drawn.prior, config.free_nats)
+        kl = divergence(drawn.posterior, drawn.prior, config.free_nats, batch.own > 0)
         parts["kl"] = kl * kl_weight
     if drawn.seen_tints is not None:
         parts["tint"] = (drawn.tints - drawn.seen_tints.detach()).abs().mean() * 2
@@ -71,7 +75,60 @@ def drawing_losses(
         visible = drawn.visibility.clamp(1e-4, 1 - 1e-4)
         copy = F.binary_cross_entropy(visible, better, reduction="none") * judged
         parts["copy"] = copy.sum() / judged.sum().clamp_min(1) * 0.3
+        if bool((batch.own < 1).any()):
+            parts.update(_cross_losses(drawn, carried, batch))
     return parts
+
+
+def _cross_losses(drawn: Drawn, carried: Carried, batch: DrawingBatch) -> dict[str, Tensor]:
+    """What is known of a drawing in another thing's look.
+
+    Each place must look at the same kind of place of the reference (`regions`), and each region
+    must have the colours, on average and in spread, that it has there.
+    """
+    cross = 1 - batch.own
+    here = _one_hot(batch.regions, 4) * F.avg_pool2d(batch.valid, 4)
+    there = _one_hot(batch.reference_regions, 4)
+    shared = (here.mean((2, 3)) > _LEAST_SHARE) & (there.mean((2, 3)) > _LEAST_SHARE)
+    asked = here * shared[:, :, None, None] * cross[:, None, None, None]
+    # each region counts alike, however small, and ground hardly
+    asked = asked / asked.sum((2, 3), keepdim=True).clamp_min(1)
+    asked[:, 0] *= 0.3
+    amount = asked.sum().clamp_min(1)
+    # attention, a sixteenth of the size
+    wanted, found = F.avg_pool2d(asked, 4) * 16, F.avg_pool2d(there, 4)
+    with torch.autocast(found.device.type, enabled=False):
+        seen = torch.einsum("bnm,bcm->bcn", carried.attention.float(), found.flatten(2))
+        unlike = -(wanted.flatten(2) * (seen + 1e-3).log()).sum()
+    parts = {"attention": unlike / amount}
+    # the refined places
+    places = resized_places(carried.places.float(), (there.shape[2], there.shape[3]))
+    fetched = F.grid_sample(there, places, align_corners=False, padding_mode="border")
+    parts["kind"] = (asked * (1 - fetched)).sum() / amount
+    mean, spread = _moments(F.avg_pool2d(drawn.image, 4), here)
+    true_mean, true_spread = _moments(F.avg_pool2d(batch.reference, 4), there)
+    judged = (shared & (cross > 0)[:, None]).float()
+    apart = (mean - true_mean).abs().mean(2) + 0.5 * (spread - true_spread).abs().mean(2)
+    parts["look"] = (apart * judged).sum() / judged.sum().clamp_min(1)
+    return parts
+
+
+_LEAST_SHARE = 0.004
+"""Of a picture: smaller regions are not asked to agree."""
+
+
+def _one_hot(regions: Tensor, factor: int) -> Tensor:
+    """(B, 1, H, W) -> (B, 1 + THING, H / factor, W / factor) shares."""
+    kinds = torch.arange(THING + 1, device=regions.device).view(1, -1, 1, 1)
+    return F.avg_pool2d((regions == kinds).float(), factor)
+
+
+def _moments(picture: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation (B, C, 3) of colours (B, 3, h, w) in regions (B, C, h, w)."""
+    amount = shares.sum((2, 3)).clamp_min(1e-3)[..., None]
+    mean = torch.einsum("bchw,bkhw->bck", shares, picture) / amount
+    square = torch.einsum("bchw,bkhw->bck", shares, picture.square()) / amount
+    return mean, (square - mean.square()).clamp_min(0).add(1e-4).sqrt()
 
 
 class DrawingRival(HingeRival):
@@ -91,4 +148,4 @@ class DrawingRival(HingeRival):
             return pictures[:, :, y : y + h, x : x + w]
 
         result, truth = cut(drawn.image * batch.valid), cut(batch.image * batch.valid)
-        return self.judge(result, truth, cut(batch.drawing), amp)
+        return self.judge(result, truth, cut(batch.drawing), amp, batch.own)

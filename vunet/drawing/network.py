@@ -46,6 +46,9 @@ class Carried:
     """(B, 3, H, W)."""
     cover: Tensor
     """(B, 1, H, W) 1 where the place lies inside the reference."""
+    attention: Tensor
+    """(B, N, N) how much each place of the drawing, at a sixteenth, looks at each of the
+    reference; rows add up to 1."""
 
 
 @dataclass
@@ -212,14 +215,16 @@ class Matcher(nn.Module):
         )
         flow = torch.tanh(self.refine(seen).float()) * self.limit
         places = places + flow.permute(0, 2, 3, 1)
-        return self.fetch(reference, coarse, places), features
+        return self.fetch(reference, coarse, places, weights), features
 
-    def fetch(self, reference: Tensor, coarse: Tensor, places: Tensor) -> Carried:
+    def fetch(
+        self, reference: Tensor, coarse: Tensor, places: Tensor, attention: Tensor
+    ) -> Carried:
         """The reference's pixels at refined places."""
         full = resized_places(places, (reference.shape[2], reference.shape[3]))
         colour = F.grid_sample(reference, full, align_corners=False, padding_mode="border")
         cover = (full.abs() <= 1).all(-1)[:, None].to(colour.dtype)
-        return Carried(coarse, places, colour, cover)
+        return Carried(coarse, places, colour, cover, attention)
 
 
 class SlotEncoder(nn.Module):
@@ -347,11 +352,13 @@ class DrawingNet(nn.Module):
                 _, look = self.look_trunk(reference)
                 carried, features = self.matcher(drawing, reference, shape16, look)
                 if disturb is not None:
-                    places = carried.places + disturb
-                    askew = self.matcher.fetch(reference, carried.coarse_places, places)
-                    carried = Carried(
-                        carried.coarse_places, carried.places, askew.colour, askew.cover
+                    askew = self.matcher.fetch(
+                        reference,
+                        carried.coarse_places,
+                        carried.places + disturb,
+                        carried.attention,
                     )
+                    carried = dataclasses.replace(askew, places=carried.places)
                 if things is not None:
                     cover = carried.cover * agreement(carried.places, *things)
                     carried = dataclasses.replace(carried, cover=cover)

@@ -13,7 +13,7 @@ import torch
 
 from vunet.drawing.network import Carried, DrawingNet, Drawn, resized_places
 from vunet.drawing.sheet import DrawingError, Sheet, read_sheet
-from vunet.drawing.subject import fitted, object_mask
+from vunet.drawing.subject import MaskFinder, close_up, fitted, object_mask
 from vunet.images import write_png
 
 DRAWING_PX = 512
@@ -65,9 +65,23 @@ class Painter:
     """A drawing network with its weights. Safe to share between threads."""
 
     def __init__(
-        self, model: DrawingNet, weights_sha256: str, device: torch.device, amp: bool
+        self,
+        model: DrawingNet,
+        weights_sha256: str,
+        device: torch.device,
+        amp: bool,
+        person_of: MaskFinder | None = None,
     ) -> None:
-        self.model = model.to(device)
+        """Take up a network.
+
+        Args:
+            model: With its weights.
+            weights_sha256: Of their file.
+            device: Where to paint.
+            amp: bf16 convolutions.
+            person_of: Finds the person of a photo, for networks that paint people.
+        """
+        self.model, self.person_of = model.to(device), person_of
         self.weights_sha256, self.device, self.amp = weights_sha256, device, amp
         self._lock = threading.Lock()
 
@@ -79,9 +93,16 @@ class Painter:
     def look(self, photo: np.ndarray) -> Look:
         """A reference photo (H, W, 3) uint8 RGB, fitted to the network's proportions."""
         H, W = self.model.config.size
+        mask = None
+        if self.person_of is not None:
+            mask = self.person_of(photo)
+            if mask is not None:
+                x0, y0, x1, y1 = close_up(mask, (H, W))
+                photo, mask = photo[y0:y1, x0:x1], mask[y0:y1, x0:x1]
+        mask = object_mask(photo) if mask is None else mask
         scale = min(4.0, max(1.0, max(photo.shape[0] / H, photo.shape[1] / W)))
         picture, _ = fitted(photo, (round(H * scale), round(W * scale)))
-        thing, _ = fitted(object_mask(photo), picture.shape[:2], labels=True)
+        thing, _ = fitted(mask, picture.shape[:2], labels=True)
         return Look(picture, thing)
 
     def read(self, drawing: np.ndarray) -> Sheet:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from vunet.config import DrawingConfig, TrainConfig
 from vunet.dataset import PAIRS, SIZE, Dataset, DatasetWriter
 from vunet.drawing.lines import line_maps
 from vunet.drawing.palette import paint_labels
-from vunet.drawing.subject import fitted, object_mask
+from vunet.drawing.subject import MaskFinder, close_up, fitted, object_mask
 from vunet.holdout import held_out
 from vunet.images import ImageError, read_image
 
@@ -63,7 +63,8 @@ def prepare_drawings(
     part: str = "all",
     classes: Path | None = None,
     labels: Path | None = None,
-    mask_of: Callable[[np.ndarray], np.ndarray | None] = object_mask,
+    mask_of: MaskFinder = object_mask,
+    close: bool = False,
     quiet: bool = False,
 ) -> Report:
     """Write a set of drawings.
@@ -74,7 +75,8 @@ def prepare_drawings(
         part: "training" or "held-back" (a tenth, by the hash of the name), or "all".
         classes: CSV with the columns file and label: what each photo shows.
         labels: Folder of garment labels `STEM.png` beside `label_names.json`.
-        mask_of: Finds what a photo (H, W, 3) is of: (H, W) uint8, or None to leave it out.
+        mask_of: Finds what a photo is of; where it finds nothing, the photo is left out.
+        close: Cut photos close round what they are of, as of people in streets.
         quiet: No progress bar.
     """
     kinds = _classes(classes)
@@ -82,7 +84,7 @@ def prepare_drawings(
     left_out: list[str] = []
     back = part == "held-back"
     chosen = [p for p in photos if part == "all" or held_out(p.stem, HELD_BACK) == back]
-    settings = {"part": part, "source": "photos"}
+    settings = {"part": part, "source": "photos", "close": close}
     with DatasetWriter(out, "drawings", settings) as writer:
         for path in tqdm(chosen, desc="prepare", unit="photo", disable=quiet):
             try:
@@ -91,14 +93,19 @@ def prepare_drawings(
                 left_out.append(str(error))
                 continue
             mask = mask_of(image)
-            if mask is None or (mask > 127).mean() < _LEAST_SHARE:
-                left_out.append(f"{path}: what it shows could not be told from its background")
-                continue
             paint = None
             if labels is not None and (labels / f"{path.stem}.png").is_file():
                 found = cv2.imread(str(labels / f"{path.stem}.png"), cv2.IMREAD_GRAYSCALE)
-                if found is not None and found.shape == mask.shape:
+                if found is not None and found.shape == image.shape[:2]:
                     paint = paint_labels(found, names)
+            if close and mask is not None:
+                whole = mask if paint is None else np.where(paint > 0, 255, mask)
+                x0, y0, x1, y1 = close_up(whole, SIZE)
+                image, mask = image[y0:y1, x0:x1], mask[y0:y1, x0:x1]
+                paint = None if paint is None else paint[y0:y1, x0:x1]
+            if mask is None or (mask > 127).mean() < _LEAST_SHARE:
+                left_out.append(f"{path}: what it shows could not be told from its background")
+                continue
             row = {"name": path.stem, "group": path.stem, "label": kinds.get(path.name, "")}
             writer.add(row, _entry(image, mask, paint))
         count = writer.count
@@ -126,7 +133,8 @@ def config_for(config: TrainConfig, datasets: Sequence[Dataset]) -> TrainConfig:
         painted = any(bool(d.arrays["paint"][:_LOOKED_AT].any()) for d in datasets)
         shape, size = ("regions" if painted else "lines"), SIZE
     classes = tuple(sorted(labels - {""}))
-    model = dataclasses.replace(model, size=size, shape=shape, classes=classes)
+    people = any(bool(d.meta["settings"].get("close")) for d in datasets)
+    model = dataclasses.replace(model, size=size, shape=shape, classes=classes, people=people)
     return dataclasses.replace(config, model=model)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from vunet.drawing.lines import MAPS, line_maps
 from vunet.drawing.palette import COLOURS, PAPER
-from vunet.drawing.subject import object_mask
+from vunet.drawing.subject import FRAME, object_mask
 
 _WORK_PX = 768
 """Longer side of the drawing while it is read."""
@@ -23,8 +23,6 @@ _MOST_INK = 0.6
 _UNREST = 0.35
 """Most that the paper may vary, as a share of the ink's difference from it."""
 _SMALLEST_PX = 32
-_FRAME = 1.18
-"""The frame's size, in sizes of what is drawn."""
 _FILLS = 0.55
 """Where the drawing takes so much of its canvas's height or width, the canvas is the frame."""
 _NEAREST_COLOUR = 70
@@ -200,7 +198,7 @@ def _frame(
     if max(wide / width, high / height) >= _FILLS:
         return _whole(width, height, size)
     ratio = size[1] / size[0]
-    tall = max(high, wide / ratio) * _FRAME
+    tall = max(high, wide / ratio) * FRAME
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     return (x - tall * ratio / 2, y - tall / 2, x + tall * ratio / 2, y + tall / 2)
 

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
 
+if TYPE_CHECKING:
+    from pose.estimator import PoseEstimator
+
+MaskFinder = Callable[[np.ndarray], np.ndarray | None]
+"""Photo (H, W, 3) uint8 RGB -> (H, W) uint8, 255 on what it is of; None where that is not found."""
+
 _WORK_PX = 128
 _LEAST, _MOST = 0.04, 0.9
+FRAME = 1.18
+"""A frame's size, in sizes of what it is laid round."""
 
 
 def object_mask(image: np.ndarray) -> np.ndarray:
@@ -67,6 +78,37 @@ def _main_piece(mask: np.ndarray) -> np.ndarray:
         if stats[i, cv2.CC_STAT_AREA] < 0.01 * mask.size:
             found[labels == i] = 1
     return found
+
+
+def person_masks(estimator: PoseEstimator) -> MaskFinder:
+    """What finds the largest person of a photo."""
+
+    def mask_of(image: np.ndarray) -> np.ndarray | None:
+        people = estimator.find(image, max_people=1)
+        return (people[0].mask * 255).astype(np.uint8) if people else None
+
+    return mask_of
+
+
+def close_up(mask: np.ndarray, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The part of a photo that shows a thing with some room, of a canvas' proportions.
+
+    Args:
+        mask: (H, W) uint8, 255 on the thing.
+        size: (height, width) of the canvas.
+
+    Returns:
+        x0, y0, x1, y1 within the photo, which may cut it off; all of it where the mask is empty.
+    """
+    height, width = mask.shape
+    rows, columns = np.flatnonzero((mask > 127).any(1)), np.flatnonzero((mask > 127).any(0))
+    if not len(rows):
+        return 0, 0, width, height
+    ratio = size[1] / size[0]
+    tall = max(rows[-1] + 1 - rows[0], (columns[-1] + 1 - columns[0]) / ratio) * FRAME
+    x, y = (columns[0] + columns[-1] + 1) / 2, (rows[0] + rows[-1] + 1) / 2
+    x0, y0 = max(0, round(x - tall * ratio / 2)), max(0, round(y - tall / 2))
+    return x0, y0, min(width, round(x + tall * ratio / 2)), min(height, round(y + tall / 2))
 
 
 def fitted(

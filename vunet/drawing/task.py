@@ -41,7 +41,10 @@ class DrawingTask:
             raise TypeError(f"a drawing network's settings are needed, got {net}")
         self.config, self.net, self.features, self.rank = config, net, features, rank
         seed = config.seed * 64 + rank
-        self.maker = DrawingBatchMaker(datasets, net, config.batch_size, seed, device)
+        share = config.cross_share if net.network == "drawing" else 0.0
+        self.maker = DrawingBatchMaker(
+            datasets, net, config.batch_size, seed, device, cross_share=share
+        )
         self.check = (
             DrawingBatchMaker(list(validation), net, _CHECKED, 12345, device, bent=False)
             if validation
