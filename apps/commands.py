@@ -307,7 +307,8 @@ class Prepare:
         Literal["things", "people"] | None, arg(metavar="{things,people}", help_behavior_hint="")
     ] = None
     """Make drawings of the photos, each of a single thing or of a person, for `vunet train`'s
-    garment and sketch; --labels paints people's regions, --holdout photo leaves out a tenth."""
+    garment and sketch; --labels paints people's regions, --holdout photo leaves out a tenth.
+    Given a prepared set of people, of its pictures: same people in other poses teach much."""
     classes: Annotated[Path | None, arg(metavar="TABLE.csv", help_behavior_hint="")] = None
     """With --drawings: table with the columns file and label, what each photo shows."""
 
@@ -355,12 +356,19 @@ class Prepare:
         return 0
 
     def _draw(self, quiet: bool) -> int:
-        from vunet.drawing.prepare import photo_files, prepare_drawings
+        from vunet.dataset import open_dataset
+        from vunet.drawing.prepare import drawings_of, photo_files, prepare_drawings
         from vunet.drawing.subject import MaskFinder, object_mask, person_masks
 
         parts = {None: "all", "none": "all", "photo": "training", "only-photo": "held-back"}
         if self.holdout not in parts or self.renders:
             raise UsageError("--drawings is for photos; with --holdout photo or only-photo")
+        if (self.photos / "dataset.json").is_file():
+            if self.drawings == "things" or self.labels or self.classes or self.holdout:
+                raise UsageError("a prepared set becomes drawings of people, all of it")
+            count = drawings_of(open_dataset(self.photos), self.out, quiet=quiet)
+            print(f"{self.out}: {count} drawings")
+            return 0
         mask_of: MaskFinder = object_mask
         if self.drawings == "people":
             from pose.estimator import PoseEstimator

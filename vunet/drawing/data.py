@@ -1,8 +1,9 @@
 """Training batches of drawings: the same thing drawn, photographed, and seen otherwise.
 
-No two photos show one thing twice, so pairs are made: the photo, bent by a smooth map, is what is
+Few photos show one thing twice, so pairs are made: the photo, bent by a smooth map, is what is
 to be painted (and its lines, bent alike, the drawing); the photo, shifted and turned, is the
 reference. Where each pixel of the one lies in the other is known exactly and supervises attention.
+Where a set does show somebody twice (entries of one group), the other photo is the reference.
 Some samples have another photo as reference, of the same class: no truth is known then, but what is
 skin there must be skin here, and its colours are known (`vunet.drawing.losses`).
 Given the seed and the step, a batch is always the same.
@@ -27,6 +28,9 @@ from vunet.drawing.palette import COLOURS
 THING = len(COLOURS)
 """Region of a thing whose parts are not told apart."""
 UNKNOWN = -1
+KIN_SHARE = 0.8
+"""Share of entries whose reference is another of their group, where there is one."""
+_NOWHERE = 9.0
 
 
 @dataclass
@@ -48,7 +52,7 @@ class DrawingBatch:
     kinds: Tensor
     """(B,) int64 class from 1, 0 unknown."""
     own: Tensor
-    """(B,) 1 where the reference shows the thing drawn, 0 where it shows another."""
+    """(B,) 1 where the reference shows the thing drawn, be it in another photo, else 0."""
     regions: Tensor
     """(B, 1, H, W) what the truth's pixels are: 0 ground, `COLOURS`' labels, `THING` where only
     the whole is known, `UNKNOWN`."""
@@ -138,6 +142,16 @@ class DrawingBatchMaker:
         everything = np.concatenate(self.kinds) * 2 + np.concatenate(self.painted)
         self.alike = {int(k): np.flatnonzero(everything == k) for k in np.unique(everything)}
         """Of each class, painted or not: the entries, counted through all sets."""
+        self.groups = [
+            [str(row.get("group", "")) or str(i) for i, row in enumerate(d.index)] for d in datasets
+        ]
+        self.kin: list[dict[str, list[int]]] = []
+        """Of each set: the rows of each group."""
+        for names in self.groups:
+            members: dict[str, list[int]] = {}
+            for i, name in enumerate(names):
+                members.setdefault(name, []).append(i)
+            self.kin.append(members)
 
     def batch(self, step: int) -> DrawingBatch:
         """The batch of a step."""
@@ -151,7 +165,11 @@ class DrawingBatchMaker:
         seed = int(rng.integers(2**31))
         others = list(entries)
         for k, (d, i) in enumerate(entries):
-            if rng.random() < self.cross_share:
+            chance = rng.random()
+            kin = [row for row in self.kin[d][self.groups[d][i]] if row != i]
+            if self.cross_share and kin and chance < KIN_SHARE:
+                others[k] = d, int(rng.choice(kin))
+            elif chance < self.cross_share:
                 alike = self.alike[int(self.kinds[d][i] * 2 + self.painted[d][i])]
                 others[k] = self._entry(int(rng.choice(alike)))
         return self.make(entries, seed, others)
@@ -246,7 +264,14 @@ class DrawingBatchMaker:
         kinds = torch.tensor([int(self.kinds[d][i]) for d, i in entries])
         if self.bent:
             kinds = kinds * (torch.rand(B, generator=g) < 0.7)
-        own = torch.tensor([float(a == b) for a, b in zip(entries, others, strict=True)])
+        same = torch.tensor([a == b for a, b in zip(entries, others, strict=True)])
+        known = torch.where(same[:, None, None, None], known, _NOWHERE)
+        own = torch.tensor(
+            [
+                float(a == c and self.groups[a][b] == self.groups[c][d])
+                for (a, b), (c, d) in zip(entries, others, strict=True)
+            ]
+        )
         made = DrawingBatch(
             drawing=drawing,
             image=truth,

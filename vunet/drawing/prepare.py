@@ -18,7 +18,7 @@ from vunet.dataset import PAIRS, SIZE, Dataset, DatasetWriter
 from vunet.drawing.lines import line_maps
 from vunet.drawing.palette import paint_labels
 from vunet.drawing.subject import MaskFinder, close_up, fitted, object_mask
-from vunet.holdout import held_out
+from vunet.holdout import hash_place, held_out
 from vunet.images import ImageError, read_image
 
 _LEAST_SHARE = 0.12
@@ -110,6 +110,43 @@ def prepare_drawings(
             writer.add(row, _entry(image, mask, paint))
         count = writer.count
     return Report(count, tuple(left_out))
+
+
+def drawings_of(people: Dataset, out: Path, *, most: int | None = None, quiet: bool = False) -> int:
+    """Write a set of drawings of a prepared set of people, whose groups are kept.
+
+    Args:
+        people: Set of kind "photos" or "rendered".
+        out: Folder of the set.
+        most: Groups to take, the first ones by the hash of their names; None takes all.
+        quiet: No progress bar.
+
+    Returns:
+        How many there are.
+
+    Raises:
+        DrawingSetError: If the set is of another kind.
+    """
+    if people.meta["kind"] not in ("photos", "rendered"):
+        raise DrawingSetError(f"{people.path}: this set is not of people; give one that is")
+    groups = sorted({str(row["group"]) for row in people.index}, key=hash_place)[:most]
+    taken = set(groups)
+    settings = {"part": "all", "source": str(people.meta["kind"]), "close": True}
+    with DatasetWriter(out, "drawings", settings) as writer:
+        for i, row in enumerate(tqdm(people.index, desc="prepare", unit="picture", disable=quiet)):
+            if str(row["group"]) not in taken:
+                continue
+            image, mask = people.arrays["images"][i], people.arrays["masks"][i]
+            inside = np.where(mask > 127, 255, 0).astype(np.uint8)
+            entry = {
+                "images": image,
+                "masks": inside,
+                "lines": line_maps(image, inside),
+                "valid": people.arrays["valid"][i],
+                "paint": np.zeros(SIZE, np.uint8),
+            }
+            writer.add({"name": row["name"], "group": row["group"], "label": ""}, entry)
+        return writer.count
 
 
 def config_for(config: TrainConfig, datasets: Sequence[Dataset]) -> TrainConfig:
