@@ -105,12 +105,28 @@ def _cross_losses(drawn: Drawn, carried: Carried, batch: DrawingBatch) -> dict[s
     places = resized_places(carried.places.float(), (there.shape[2], there.shape[3]))
     fetched = F.grid_sample(there, places, align_corners=False, padding_mode="border")
     parts["kind"] = (asked * (1 - fetched)).sum() / amount
+    # what is of another kind must not be copied
+    known_here, known_there = here.sum(1, True), there.sum(1, True)
+    right = (here * fetched.detach()).sum(1, True)
+    sure = (known_here > 0.9) & (
+        F.grid_sample(known_there, places.detach(), align_corners=False, padding_mode="border")
+        > 0.9
+    )
+    wrong = (1 - right) * sure * (cross * _alike(batch))[:, None, None, None]
+    visible = F.avg_pool2d(drawn.visibility, 4).clamp(max=1 - 1e-4)
+    parts["hidden"] = -(torch.log1p(-visible) * wrong).sum() / wrong.sum().clamp_min(1) * 0.3
     mean, spread = _moments(F.avg_pool2d(drawn.image, 4), here)
     true_mean, true_spread = _moments(F.avg_pool2d(batch.reference, 4), there)
     judged = (shared & (cross > 0)[:, None]).float()
     apart = (mean - true_mean).abs().mean(2) + 0.5 * (spread - true_spread).abs().mean(2)
     parts["look"] = (apart * judged).sum() / judged.sum().clamp_min(1)
     return parts
+
+
+def _alike(batch: DrawingBatch) -> Tensor:
+    """(B,) 1 where regions of the drawing and of the reference are told apart alike."""
+    whole = [(r == THING).flatten(1).any(1) for r in (batch.regions, batch.reference_regions)]
+    return (whole[0] == whole[1]).float()
 
 
 _LEAST_SHARE = 0.004
