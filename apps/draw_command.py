@@ -34,7 +34,8 @@ class Draw:
     temperature: Annotated[float, arg(metavar="T")] = 1.0
     """How far sampled looks stray from the ordinary."""
     model: Model = "garment"
-    """Weights, by name (see `vunet models`), file or run folder."""
+    """Weights: garment, person (the same as sketch: drawings of people), another name of `vunet
+    models`, a file or a run folder."""
     seed: Whole = 0
     """The same seed draws the same looks."""
     device: Device = "auto"
@@ -48,9 +49,9 @@ class Draw:
         check_picture(self.out)
 
         from vunet.drawing.painter import DRAWING_PX
-        from vunet.engine import Engine
+        from vunet.engine import Engine, drawn_by
 
-        engine = Engine.load(self.model, device=self.device)
+        engine = Engine.load(drawn_by(self.model), device=self.device)
         drawn = engine.draw(
             self.drawing,
             self.like,

@@ -64,6 +64,11 @@ _REGIONS = {
 """Keypoints and body parts of what warnings speak of."""
 
 
+def drawn_by(model: str | Path) -> str:
+    """The weights that paint drawings: those given, but "sketch" for "person", who is re-posed."""
+    return "sketch" if str(model) == "person" else str(model)
+
+
 class EngineError(ValueError):
     """Options that cannot be used together or at all."""
 
@@ -169,14 +174,15 @@ class Engine:
         """What paints drawings, loaded when first needed.
 
         Args:
-            model: Weights by name or file; None takes the engine's own, or else "garment".
+            model: Weights by name or file; None takes the engine's own, or else "garment";
+                "person" takes those for drawings of people, "sketch".
 
         Raises:
             WeightsError: If the weights are absent or damaged.
             EngineError: If they are of another kind.
         """
         own = isinstance(self._model, DrawingNet) and model is None
-        name = "" if own else str(model or "garment")
+        name = "" if own else drawn_by(model or "garment")
         with self._lock:
             if name not in self._painters:
                 net, digest = (self._model, self.weights_sha256) if own else load_model(name)
@@ -372,7 +378,8 @@ class Engine:
                 regions, painted ones) on a plain ground.
             like: Photo whose look the picture gets, or what `Painter.look` made of one; None
                 samples looks.
-            model: Weights by name or file; None takes the engine's own, or else "garment".
+            model: Weights by name or file; None takes the engine's own, or else "garment";
+                "person" takes those for drawings of people, "sketch".
             n: How many; where a look is given, the first has it, the others are variations.
             kind: What is drawn, one of the weights' classes, for sampled looks.
             strength: How much of the given look, from 0 to 1.

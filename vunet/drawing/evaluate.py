@@ -2,7 +2,8 @@
 
 Every photo of a set that was never trained on is drawn by a fixed seed (all styles of
 `vunet.drawing.lines`), and painted twice: in its own look, and in that of the next photo of its
-class. Beside the weights stand what needs no learning: `copy`, the reference fitted into the
+class. Of people whose garments are labelled every second one is painted in regions instead.
+Beside the weights stand what needs no learning: `copy`, the reference fitted into the
 drawing's box, and `average`, the mean photo of the class. Diversity: eight samples of one drawing.
 """
 
@@ -26,15 +27,18 @@ from vunet.drawing.data import drawing_picture
 from vunet.drawing.lines import MAPS, styled
 from vunet.drawing.network import DrawingNet
 from vunet.drawing.painter import Painter
+from vunet.drawing.palette import coloured
 from vunet.drawing.prepare import DrawingSetError
 from vunet.drawing.sheet import Sheet, enclosed
+from vunet.drawing.subject import MaskFinder, person_masks
 from vunet.engine import has_fast_bf16, pick_device
 from vunet.images import write_atomic
 from vunet.metrics import SqPD, backbone_file, find_backbones, ssim
 from vunet.task import write_sheet
 
 PROTOCOL = {
-    "pictures": "256x192, the photo fitted; drawings by a fixed seed of each photo's number",
+    "pictures": "256x192, the photo fitted; drawings by a fixed seed of each photo's number; every "
+    "second of people with labels is painted in regions instead",
     "SqPD": "whole picture, own look; SSIM as scikit-image's gaussian of EVALUATION, own look",
     "colour": "Hellinger distance of Lab histograms (6 x 8 x 8) of the thing in the result and of "
     "the thing in the reference, another photo of the class; 0 equal, 1 nothing in common",
@@ -214,11 +218,15 @@ def _cases(dataset: Dataset, limit: int | None) -> list[_Case]:
         other = next((j for j in same if j > i), same[0])
         maps = torch.from_numpy(np.array(dataset.arrays["lines"][i]))[None].float() / 255
         drawn = drawing_picture(styled(maps, i))[0].permute(1, 2, 0).numpy()
+        drawing = np.rint((drawn + 1) * 127.5).astype(np.uint8)
+        paint = np.asarray(dataset.arrays["paint"][i])
+        if i % 2 == 0 and paint.any():
+            drawing = coloured(paint)
         cases.append(
             _Case(
                 i,
                 other,
-                np.rint((drawn + 1) * 127.5).astype(np.uint8),
+                drawing,
                 np.array(dataset.arrays["images"][i]),
                 np.array(dataset.arrays["masks"][i]),
                 np.asarray(dataset.arrays["lines"][i][MAPS.index("outline")]) > 127,
@@ -238,7 +246,7 @@ def _painter(model: str, device: str) -> tuple[Draw, Painter | None]:
     place = pick_device(device)
     amp = has_fast_bf16(place)
     if isinstance(net, DrawingNet):
-        painter = Painter(net, digest, place, amp)
+        painter = Painter(net, digest, place, amp, _person_finder(config))
 
         def paint(case: _Case, reference: np.ndarray, _: int) -> np.ndarray:
             return painter.paint(_sheet(case, config), painter.look(reference), size=SIZE[0]).image
@@ -255,6 +263,15 @@ def _painter(model: str, device: str) -> tuple[Draw, Painter | None]:
         return cv2.resize(made, (SIZE[1], SIZE[0]), interpolation=cv2.INTER_CUBIC)
 
     return plain, None
+
+
+def _person_finder(config: DrawingConfig) -> MaskFinder | None:
+    """What finds people in references, for networks that paint people."""
+    if not config.people:
+        return None
+    from pose.estimator import PoseEstimator
+
+    return person_masks(PoseEstimator())
 
 
 def _reduced(drawing: np.ndarray, config: DrawingConfig) -> np.ndarray:
