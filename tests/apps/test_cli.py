@@ -582,6 +582,11 @@ def test_from_photos_to_own_weights(run: Run, photo: Path, tmp_path: Path) -> No
     outcome = run("prepare", photos, "--out", data, "--workers", "1", "--group", "all")
     assert outcome.code == 0, outcome
     assert "Left out 1" in outcome.out
+    drawn = run("prepare", data, "--drawings", "people", "--out", tmp_path / "drawn")
+    assert drawn.code == 0, drawn
+    assert "drawings" in drawn.out
+    again = ("prepare", data, "--drawings", "things", "--out", tmp_path / "other")
+    assert_refused(run(*again), "people")
     train = ("train", "tiny", "--data", data, "--out", folder, "--device", "cpu")
     assert run(*train, "--steps", "2").code == 0
     assert_refused(run(*train, "--steps", "2"), "--resume")

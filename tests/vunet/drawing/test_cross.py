@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from vunet.config import PRESETS, DrawingConfig
-from vunet.dataset import open_dataset
+from vunet.dataset import DatasetWriter, open_dataset
 from vunet.drawing.data import THING, UNKNOWN, DrawingBatchMaker
 from vunet.drawing.losses import drawing_losses
 from vunet.drawing.network import Carried, DrawingNet, Drawn, identity_places
 from vunet.drawing.palette import COLOURS
-from vunet.drawing.prepare import prepare_drawings
+from vunet.drawing.prepare import DrawingSetError, drawings_of, prepare_drawings
 from vunet.drawing.subject import close_up
 
 CPU = torch.device("cpu")
@@ -172,3 +172,35 @@ def test_other_looks_reach_every_weight_of_the_matcher(painted: Path) -> None:
         if found is not None:
             assert found.grad is not None
             assert float(found.grad.abs().sum()) > 0
+
+
+def test_prepared_people_become_drawings_with_their_groups(tmp_path: Path) -> None:
+    """Two pictures of each person: the other one is the reference, and is known as theirs."""
+    size = (256, 192)
+    with DatasetWriter(tmp_path / "people", "photos", {}) as writer:
+        for i in range(6):
+            mask = np.zeros(size, np.uint8)
+            cv2.rectangle(mask, (60, 40 + 10 * i), (130, 230), 255, -1)
+            image = np.where(mask[..., None] > 0, 40 * i + 20, 250).astype(np.uint8)
+            entry = {
+                "images": np.ascontiguousarray(image.repeat(3, 2)),
+                "masks": mask,
+                "keypoints": np.zeros((27, 3), np.float32),
+                "valid": np.array([0, 0, 192, 256], np.float32),
+                "parts": np.zeros((64, 48), np.uint8),
+                "surface": np.zeros((64, 48, 3), np.int16),
+            }
+            writer.add({"name": f"{i}", "group": f"person/{i // 2}"}, entry)
+    people = open_dataset(tmp_path / "people")
+    assert drawings_of(people, tmp_path / "drawn", quiet=True) == 6
+    assert drawings_of(people, tmp_path / "few", most=2, quiet=True) == 4
+    drawn = open_dataset(tmp_path / "drawn")
+    np.testing.assert_array_equal(drawn.arrays["images"][3], people.arrays["images"][3])
+    maker = DrawingBatchMaker([drawn], SMALL, 32, 1, CPU, cross_share=0.3)
+    batch = maker.batch(0)
+    kin = (batch.places.abs() > 1).flatten(1).all(1)
+    assert 20 <= int(kin.sum()) < 32  # 80 % have the other picture
+    assert bool((batch.own[~kin] == 1).all())  # or themselves
+    assert int(batch.own.sum()) >= 20
+    with pytest.raises(DrawingSetError, match="not of people"):
+        drawings_of(drawn, tmp_path / "again")
