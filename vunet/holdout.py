@@ -28,7 +28,7 @@ PHOTO_SHARE = 0.05
 AVATAR_SHARE = 0.12
 """Held-out identities of rendered avatars: 6 of 42, or 33 of the 234 avatars."""
 GARMENT_SHARE = 0.1
-"""Held-out photos of things: 381 of 3,837 garments."""
+"""Held-out photos of things: 382 of 3,837 garments."""
 FACE_SHARE = 1 / 3
 """Held-out faces: 251 of 714."""
 

@@ -25,6 +25,10 @@ KINDS = ("drawings", "sketched")
 """What can be learned from."""
 _SKETCHES = 0.7
 """Share of samples drawn by an artist, where there are any."""
+_OFF = np.array([0.06, 0.03])
+"""By how much frames of photo and drawing are off, in scale and place (half sides)."""
+_FAR_OFF = 0.15
+"""Share of photos whose frame is off three times as far."""
 
 
 @dataclass
@@ -105,16 +109,18 @@ class FindBatchMaker:
             image = np.asarray(dataset.arrays["images"][i])
             shared = self._affine(rng, 0.10, 0.05, mirrored=True)
             frame = self.frames[number]
-            place = self._places(frame, self._affine(rng, 0.06, 0.03) @ shared)
+            # masks are wrong at times, and then frames are far apart
+            off = _OFF * (3 if rng.random() < _FAR_OFF else 1)
+            place = self._places(frame, self._affine(rng, *off) @ shared)
             photos.append(_sampled(image, place))
             place = self._places(frame, self._affine(rng, 0.3, 0.2) @ shared)
             others.append(_sampled(image, place))
             bend = self._bend(rng)
-            place = self._places(frame, self._affine(rng, 0.06, 0.03) @ shared, bend)
+            place = self._places(frame, self._affine(rng, *_OFF) @ shared, bend)
             lines = np.asarray(dataset.arrays["lines"][i])
             maps.append(np.stack([_sampled(one, place, 0) for one in lines]))
-            drawn = None
-            if dataset.meta["kind"] == "sketched" and rng.random() < _SKETCHES:
+            drawn, by_artist = None, rng.random() < _SKETCHES
+            if dataset.meta["kind"] == "sketched" and by_artist:
                 drawn = ink_of(_sampled(np.asarray(dataset.arrays["sketches"][i]), place))
             sketches.append(drawn)
         seed = int(rng.integers(2**31))
