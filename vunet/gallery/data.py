@@ -141,7 +141,7 @@ class FindBatchMaker:
         """(3, 3) a small change of scale, proportions, angle and place, in half sides."""
         if not self.bent:
             return np.eye(3)
-        size = np.exp(rng.normal(0, scale / 2) + rng.normal(0, scale / 4, 2))
+        size = np.exp(rng.normal(0, scale / 2) + rng.normal(0, scale / 2, 2))
         angle = rng.normal(0, scale / 2)
         c, s = np.cos(angle), np.sin(angle)
         ratio = self.config.size[1] / self.config.size[0]
@@ -155,7 +155,7 @@ class FindBatchMaker:
         if not self.bent:
             return None
         H, W = self.config.size
-        push = rng.normal(0, 0.03 * rng.random(), (5, 4, 2)).astype(np.float32)
+        push = rng.normal(0, 0.05 * rng.random(), (5, 4, 2)).astype(np.float32)
         return cv2.resize(push, (W, H), interpolation=cv2.INTER_CUBIC)
 
     def _places(

@@ -20,6 +20,7 @@ from vunet.gallery import data, task
 from vunet.gallery.embedder import load_embedder
 from vunet.gallery.evaluate import (
     RANKS,
+    by_hand,
     evaluate_find,
     format_find,
     pencil,
@@ -111,12 +112,25 @@ def test_the_manner_is_not_one_of_training(
 
 def test_queries_lie_elsewhere_and_repeat(thing_set: Path) -> None:
     dataset = open_dataset(thing_set)
-    queries = queries_of(dataset)
-    assert len(queries) == len(dataset)
-    for one, again in zip(queries, queries_of(dataset), strict=True):
-        assert np.array_equal(one, again)
-    tops = {int(np.flatnonzero((q[..., 0] < 128).any(1))[0]) for q in queries}
-    assert len(tops) > 8
+    queries, again = queries_of(dataset), queries_of(dataset)
+    assert list(queries) == ["traced", "by hand"]
+    for manner, drawings in queries.items():
+        assert len(drawings) == len(dataset)
+        assert all(map(np.array_equal, drawings, again[manner]))
+        tops = {int(np.flatnonzero((q[..., 0] < 160).any(1))[0]) for q in drawings}
+        assert len(tops) > 8
+
+
+def test_a_hand_is_off_but_not_far(drawing_of: Callable[..., np.ndarray]) -> None:
+    drawn = drawing_of(4, (512, 384), 3)
+    off = [by_hand(drawn, np.random.default_rng(seed)) for seed in range(6)]
+    away = cv2.distanceTransform((drawn[..., 0] > 128).astype(np.uint8), cv2.DIST_L2, 5)
+    for sheet in off:
+        assert sheet.shape == drawn.shape
+        far = away[sheet[..., 0] < 128] / 512
+        assert 0.001 < np.median(far) < 0.06
+        assert far.max() < 0.25
+    assert not np.array_equal(off[0], off[1])
 
 
 def test_photos_are_without_what_was_put_beside_them(thing_set: Path) -> None:
@@ -139,23 +153,27 @@ def test_ranks_count_what_comes_before() -> None:
     assert ranks_among(similar) == [0, 3, 2]
 
 
+@pytest.mark.slow
 def test_a_report_has_all_rows(thing_set: Path, weights: Path, tmp_path: Path) -> None:
     report = evaluate_find(
         thing_set, [str(weights)], json_path=tmp_path / "out.json", device="cpu", quiet=True
     )
     assert report["items"] == 16
-    names = [n for n in report["rows"] if n != "SqueezeNet"]
-    assert names == ["fresh", "HOG, grey", "HOG, edges", "chance"]
-    assert ("SqueezeNet" in report["rows"]) != any("SqueezeNet" in n for n in report["notes"])
-    for row in report["rows"].values():
-        values = [row[f"recall@{k}"] for k in RANKS]
-        assert values == sorted(values)
-        for k, value in zip(RANKS, values, strict=True):
-            if "ranks" in row:
-                assert value == pytest.approx(np.mean(np.array(row["ranks"]) <= k))
-            else:
-                assert value == pytest.approx(k / 16)
-    assert report["rows"]["HOG, edges"]["recall@1"] >= 0.5, "outlines tell these things apart"
+    assert list(report["drawn"]) == ["traced", "by hand"]
+    for rows in report["drawn"].values():
+        names = [n for n in rows if n != "SqueezeNet"]
+        assert names == ["fresh", "HOG, grey", "HOG, edges", "chance"]
+        assert ("SqueezeNet" in rows) != any("SqueezeNet" in n for n in report["notes"])
+        for row in rows.values():
+            values = [row[f"recall@{k}"] for k in RANKS]
+            assert values == sorted(values)
+            for k, value in zip(RANKS, values, strict=True):
+                if "ranks" in row:
+                    assert value == pytest.approx(np.mean(np.array(row["ranks"]) <= k))
+                else:
+                    assert value == pytest.approx(k / 16)
+    traced = report["drawn"]["traced"]["HOG, edges"]
+    assert traced["recall@1"] >= 0.5, "outlines tell these things apart"
     assert json.loads((tmp_path / "out.json").read_text()) == report
     assert "16 photos" in format_find(report)
 

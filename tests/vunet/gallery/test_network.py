@@ -229,6 +229,7 @@ def test_a_resumed_run_gives_the_losses_of_an_unbroken_one(thing_set: Path, tmp_
         assert torch.equal(value, nets[1][key]), key
 
 
+@pytest.mark.slow
 def test_a_short_training_finds_things_that_it_never_saw(
     thing_set: Path,
     other_set: Path,
@@ -251,6 +252,7 @@ def test_a_short_training_finds_things_that_it_never_saw(
     assert found.mean() >= 0.5
 
 
+@pytest.mark.slow
 def test_looks_go_by_colour_and_drawings_by_shape(
     thing_set: Path, tmp_path: Path, photo_of: Callable[..., tuple[np.ndarray, np.ndarray]]
 ) -> None:
