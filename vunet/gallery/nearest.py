@@ -203,7 +203,7 @@ class Nearest:
         index = None if row is None else self._opened(row[0], row[1])
         if row is not None and index is None and not alone:
             return None
-        portions = list(rows_of(db, kind, maker, 0 if index is None else row[2]))
+        portions = list(rows_of(db, kind, maker, 0 if row is None or index is None else row[2]))
         ids = np.concatenate([np.zeros(0, np.int64), *(i for i, _ in portions)])
         vectors = np.concatenate([v for _, v in portions] or [np.zeros((0, 1), np.float16)])
         removed = db.execute(
