@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import torch
 
+from vunet.drawing.cloth import woven
 from vunet.drawing.network import Carried, DrawingNet, Drawn, resized_places
 from vunet.drawing.sheet import DrawingError, Sheet, read_sheet
 from vunet.drawing.subject import MaskFinder, close_up, fitted, object_mask
@@ -19,6 +20,8 @@ from vunet.images import write_png
 DRAWING_PX = 512
 """Longer side of a painted drawing, unless asked otherwise."""
 MOST_DRAWINGS = 64
+_SPREAD = 1.75
+"""Of sampled looks of things, in standard deviations of the prior, whose middle is muted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +135,7 @@ class Painter:
             look: Whose look it gets; None draws one from the prior by `seed`.
             kind: What it is of, one of `classes`, which the prior goes by.
             strength: How much of the look, from 0 (drawn by `seed`) to 1.
-            temperature: How far samples stray from the middle.
+            temperature: How far samples stray from the middle, 1 being as far as photos do.
             seed: Decides what is sampled.
             size: Longer side of the picture in pixels.
 
@@ -151,10 +154,11 @@ class Painter:
         with self._lock, torch.inference_mode():
             latents = None
             if look is None or strength < 1:
-                latents = net.sample_latents(drawing, kinds, noise, temperature)
+                spread = temperature * (1.0 if config.people else _SPREAD)
+                latents = net.sample_latents(drawing, kinds, noise, spread)
             if look is None:
                 drawn = net(drawing, None, kinds=kinds, latents=latents, amp=self.amp)
-                return self._finish(drawn, sheet, None, seed, size)
+                return self._finish(drawn, sheet, None, seed, size, 1.0)
             reference = cv2.resize(look.picture, (W, H), interpolation=cv2.INTER_AREA)
             small = _tensor(reference).to(self.device)
             keep = torch.full((1, 1, 1, 1), float(strength), device=self.device)
@@ -174,17 +178,22 @@ class Painter:
                 things=things,
                 amp=self.amp,
             )
-        return self._finish(drawn, sheet, look, seed, size)
+        return self._finish(drawn, sheet, look, seed, size, 1 - strength)
 
     def _finish(
-        self, drawn: Drawn, sheet: Sheet, look: Look | None, seed: int, size: int
+        self, drawn: Drawn, sheet: Sheet, look: Look | None, seed: int, size: int, sampled: float
     ) -> DrawnPicture:
-        """The picture at the size asked for; copied pixels come at the photo's resolution."""
+        """The picture at the size asked for; copied pixels come at the photo's resolution.
+
+        So much of its look as is `sampled` gets a sampled texture, too.
+        """
         H, W = self.model.config.size
         scale = size / max(H, W)
         wh = (max(1, round(W * scale)), max(1, round(H * scale)))
         generated = cv2.resize(_array(drawn.generated), wh, interpolation=cv2.INTER_CUBIC)
         copied = np.zeros((wh[1], wh[0]), np.float32)
+        if sampled > 0 and sheet.inside is not None and not self.model.config.people:
+            generated = woven(generated, sheet.inside, seed, sampled)
         image = generated
         if look is not None and drawn.carried is not None:
             visible = drawn.visibility[0, 0].float().cpu().numpy()
