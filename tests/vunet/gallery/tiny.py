@@ -119,12 +119,12 @@ def fill(folder: str, where: str) -> None:
         gallery.update(poses=False)
 
 
-def hold(where: str, seconds: float, ready: object) -> None:
-    """Write-lock a gallery for a while."""
+def hold(where: str, ready: object) -> None:
+    """Write-lock a gallery until killed."""
     kept = store.Store.open(Path(where))
     with kept.writing():
         ready.set()  # type: ignore[attr-defined]
-        time.sleep(seconds)
+        time.sleep(3600)
 
 
 def unit(n: int, dims: int, seed: int) -> np.ndarray:
@@ -151,5 +151,6 @@ def fill_until_full(folder: str, room: int, said: object) -> None:
             put(kept, unit(50, 128, batch), first=50 * batch)
             with kept.writing():
                 kept.renew_indexes()
+        said.put("never full")  # type: ignore[attr-defined]
     except GalleryError as error:
         said.put(str(error))  # type: ignore[attr-defined]
