@@ -45,6 +45,8 @@ _WEB = Path(__file__).parent / "web"
 _MAX_PEN_PX = 100
 _SHIFT = 4
 """Binary places of coordinates in OpenCV's drawing."""
+_FINER = 4
+"""Strokes are drawn so many times as large: OpenCV's own soft edges make thin lines too wide."""
 _HEX = re.compile(r"#[0-9a-f]{6}", re.ASCII)
 _DAMAGED = "the drawing is damaged; draw it anew"
 
@@ -119,7 +121,7 @@ def drawing_of(value: object) -> np.ndarray:
     strokes = value.get("strokes") if isinstance(value, Mapping) else None
     if not isinstance(strokes, list):
         raise UsageError("the drawing holds no strokes; draw something first")
-    paper = np.full((*SIZE, 3), 255, np.uint8)
+    paper = np.full((_FINER * SIZE[0], _FINER * SIZE[1], 3), 255, np.uint8)
     points_left = MAX_POINTS
     for stroke in strokes:
         if not isinstance(stroke, Mapping):
@@ -135,10 +137,12 @@ def drawing_of(value: object) -> np.ndarray:
             continue
         if len(points) == 1:
             points = np.repeat(points, 2, axis=0)
-        at = np.rint(points * 2**_SHIFT).astype(np.int32)
+        # the canvas counts from the pixels' corners, OpenCV from their centres
+        at = np.rint((points * _FINER - 0.5) * 2**_SHIFT).astype(np.int32)
         shade = (255, 255, 255) if stroke.get("rub") else colour
-        cv2.polylines(paper, [at], False, shade, _pen(stroke.get("width")), cv2.LINE_AA, _SHIFT)
-    return paper
+        width = _FINER * _pen(stroke.get("width")) - 1
+        cv2.polylines(paper, [at], False, shade, width, cv2.LINE_8, _SHIFT)
+    return cv2.resize(paper, SIZE[::-1], interpolation=cv2.INTER_AREA)
 
 
 def _numbers(given: object, per_row: int) -> np.ndarray:
@@ -174,9 +178,9 @@ def _colour(given: object) -> tuple[int, int, int]:
 
 def _fill(paper: np.ndarray, runs: np.ndarray, colour: tuple[int, int, int]) -> None:
     height, width = paper.shape[:2]
-    for y, x0, x1 in runs.astype(np.int64):
+    for y, x0, x1 in _FINER * runs.astype(np.int64):
         if 0 <= y < height:
-            paper[y, max(x0, 0) : min(max(x1, 0), width)] = colour
+            paper[y : y + _FINER, max(x0, 0) : min(max(x1, 0), width)] = colour
 
 
 def _template(

@@ -17,15 +17,8 @@ import pytest
 from PIL import Image
 
 from apps.demo import example
+from tests.apps.tiny import FLAGS, tiny_drawing, tiny_person
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 WIDE = (1280, 900)
 PATIENCE_MS = int(os.environ.get("VUNET_PATIENCE_MS", 120_000))
 """A loaded machine may take long; nothing here asserts a duration."""
@@ -34,47 +27,14 @@ PATIENCE_MS = int(os.environ.get("VUNET_PATIENCE_MS", 120_000))
 @pytest.fixture(scope="session")
 def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of the smallest network, drawn at random: they run, and that is all."""
-    import torch
-
-    from vunet.checkpoint import save_network
-    from vunet.config import PRESETS
-    from vunet.model import Reposer
-
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    config = PRESETS["tiny"].model
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        save_network(Reposer(config), path, config)
-    return path
+    return tiny_person(tmp_path_factory.mktemp("weights"))
 
 
 @pytest.fixture(scope="session")
 def tiny_drawings(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Weights of small networks that paint drawings at random: of lines, and of regions."""
-    import torch
-
-    from vunet.checkpoint import save_network
-    from vunet.config import DrawingConfig
-    from vunet.networks import build
-
-    folder, paths = tmp_path_factory.mktemp("drawings"), []
-    for shape, kinds in (("lines", ("Dress", "Shoes")), ("regions", ())):
-        config = DrawingConfig(
-            size=(64, 64) if shape == "regions" else (96, 64),
-            trunk_channels=(8, 8, 16),
-            refine_channels=(8, 8),
-            generator_channels=(8, 8, 16, 16),
-            detail_channels=8,
-            slots=2,
-            latent_dim=4,
-            classes=kinds,
-            shape=shape,
-        )
-        with torch.random.fork_rng():
-            torch.manual_seed(1)
-            paths.append(folder / f"tiny-{shape}.safetensors")
-            save_network(build(config), paths[-1], config)
-    return paths
+    folder = tmp_path_factory.mktemp("drawings")
+    return [tiny_drawing(folder, shape) for shape in ("lines", "regions")]
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from apps.errors import UsageError
-from apps.pad import INK, SIZE, blank, drawing_of, hex_of, is_blank
+from apps.pad import INK, SIZE, WIDTHS, blank, drawing_of, hex_of, is_blank
 from apps.starts import starts
 from apps.tab_draw import LIVE_PX, drawing_weights, on_paper
 from vunet.checkpoint import WeightsError
@@ -50,6 +50,15 @@ def test_colours_and_filled_areas_become_a_picture() -> None:
     alone = drawing_of({"strokes": [filled]})
     assert (alone != 255).any(2).sum() == 220 * 300  # the last column is left out
     assert (drawing_of({"strokes": [outline()]})[320, 120] == INK).all()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_strokes_lie_and_are_as_wide_as_on_the_canvas(width: int) -> None:
+    """A canvas's coordinates count from the corners of pixels."""
+    stroke = {"width": width, "points": [[240.5, 100], [240.5, 500]], "colour": "#000000"}
+    dark = 1 - drawing_of({"strokes": [stroke]})[300, :, 0] / 255
+    assert dark.sum() == pytest.approx(width, abs=0.3)
+    assert (dark * (np.arange(len(dark)) + 0.5)).sum() / dark.sum() == pytest.approx(240.5, abs=0.2)
 
 
 def test_runs_outside_the_paper_do_no_harm() -> None:

@@ -157,12 +157,12 @@ def test_garments_follow_the_drawing_and_the_look(tmp_path: Path) -> None:
         assert outline is not None
         padded = np.pad((outline < 128).astype(np.uint8), 1)
         cv2.floodFill(padded, None, (0, 0), (2,))
-        inside = cv2.erode((padded[1:-1, 1:-1] != 2).astype(np.uint8), np.ones((25, 25))) > 0
-        around = cv2.dilate((padded[1:-1, 1:-1] != 2).astype(np.uint8), np.ones((25, 25))) == 0
+        inside = cv2.erode((padded[1:-1, 1:-1] != 2).astype(np.uint8), np.ones((40, 40))) > 0
+        around = cv2.dilate((padded[1:-1, 1:-1] != 2).astype(np.uint8), np.ones((40, 40))) == 0
         for cloth, ground in (((190, 40, 50), (220, 215, 205)), ((40, 70, 160), (120, 90, 60))):
             look = np.full((256, 192, 3), ground, np.uint8)
             look[60:200, 50:142] = cloth
-            (result,) = garment.draw(drawing, look, size=400)
+            (result,) = garment.draw(drawing, look, size=640)
             thing, rest = result.image[inside].mean(0), result.image[around].mean(0)
             assert np.abs(thing - cloth).mean() < 30
             assert np.abs(rest - ground).mean() < 30
