@@ -157,6 +157,7 @@ def test_broken_off_and_taken_up_again(photos: Path, tmp_path: Path):
     class Stopped(TinyEmbedder):
         def photos(self, images, masks=None):
             if self.calls == 2:
+                self.calls += 1
                 raise KeyboardInterrupt
             return super().photos(images, masks)
 
