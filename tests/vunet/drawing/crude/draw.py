@@ -47,6 +47,7 @@ MARKS = {
 _STEP_PX = 10
 """From one pointer event to the next, in pixels of the paper."""
 _TREMOR_PX = 1.2
+_PATIENCE_MS = 300_000
 _CORNER_DEG = 55
 """Where strokes turn by more, they have corners."""
 _COLOURS = {"ink": hex_of(INK)} | {name: hex_of(rgb) for name, rgb in REGIONS.items()}
@@ -181,6 +182,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         for name in tqdm(sys.argv[1:] or MARKS, unit="drawing"):
             page = browser.new_page(viewport={"width": 1280, "height": 1000})
+            page.set_default_timeout(_PATIENCE_MS)
             page.goto(app.local_url)
             page.get_by_role("tab", name="Draw").click()
             picture = Image.fromarray(drawing_of(draw(page, name)))
