@@ -21,6 +21,7 @@ from tyro.conf import subcommand
 from apps.commands import Command, Verb
 from apps.draw_command import Draw
 from apps.errors import sentence
+from apps.gallery_command import Find, Index
 from apps.memory import reuse_memory
 from apps.video_command import Video
 
@@ -29,7 +30,13 @@ if TYPE_CHECKING:
 
     AnyVerb = Command
 else:
-    AnyVerb = Verb | Annotated[Draw, subcommand("draw")] | Annotated[Video, subcommand("video")]
+    AnyVerb = (
+        Verb
+        | Annotated[Draw, subcommand("draw")]
+        | Annotated[Index, subcommand("index")]
+        | Annotated[Find, subcommand("find")]
+        | Annotated[Video, subcommand("video")]
+    )
 
 DEBUG = "VUNET_DEBUG"
 """Environment variable: where set and not empty, failures show their traceback."""

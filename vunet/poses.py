@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from PIL import Image
@@ -26,7 +26,7 @@ from vunet.framing import HEAD_TOP
 from vunet.images import is_file, read_image, shown
 
 if TYPE_CHECKING:
-    from pose.estimator import PoseEstimator
+    from pose.estimator import Detection
 
 ImageLike = str | Path | Image.Image | np.ndarray
 SAME_PLACE = 0.01
@@ -40,12 +40,20 @@ _ON_GROUND = 75
 _FEET = ("ankle", "heel", "foot_index")
 
 
+class PeopleFinder(Protocol):
+    """Finds people in photos, as `pose.estimator.PoseEstimator` does."""
+
+    def find(self, image: np.ndarray, max_people: int = 1) -> list[Detection]:
+        """The people of a photo (H, W, 3) uint8 RGB, largest first."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class ResolvedPose:
     """A pose as the engine wants it."""
 
     pose: Pose
-    """Complete BODY27 pose with a size."""
+    """Complete BODY27 pose with a size, unless it was only recognised."""
     warnings: tuple[str, ...]
     """Plain sentences: what was guessed."""
     kind: str
@@ -57,9 +65,9 @@ class ResolvedPose:
 
 
 def resolve_pose(
-    given: ImageLike | Pose, *, person: int | None, estimator: PoseEstimator
+    given: ImageLike | Pose, *, person: int | None, estimator: PeopleFinder
 ) -> ResolvedPose:
-    """Understand whatever a user gave as a pose.
+    """Understand whatever a user gave as a pose, and guess what it lacks.
 
     Args:
         given: A photo, pose file, stick picture (paths, PIL pictures or arrays), preset or `Pose`.
@@ -69,12 +77,31 @@ def resolve_pose(
     Raises:
         ValueError: A sentence naming what was given, what is wrong and the way out.
     """
+    found = recognise_pose(given, person=person, estimator=estimator)
+    named = found.kind == "file" and isinstance(given, str | Path)
+    whole, guessed = _whole(found.pose, shown(given) if named else "the pose")
+    return replace(found, pose=whole, warnings=found.warnings + guessed)
+
+
+def recognise_pose(
+    given: ImageLike | Pose, *, person: int | None, estimator: PeopleFinder | None
+) -> ResolvedPose:
+    """Understand whatever a user gave as a pose; as `resolve_pose`, but nothing is guessed.
+
+    Args:
+        given: As for `resolve_pose`.
+        person: As there.
+        estimator: May be None where `is_pose_text` says that no picture is given.
+
+    Returns:
+        The pose in its own skeleton, perhaps with missing joints and without a size.
+    """
     if isinstance(given, Pose):
-        return _resolved(given, (), "pose")
+        return ResolvedPose(given, (), "pose")
     if isinstance(given, str | Path):
         path = Path(given)
-        if not path.suffix and len(path.parts) == 1 and not is_file(path):
-            return _resolved(preset(str(given)[:80]), (), "preset")
+        if _is_preset_name(path):
+            return ResolvedPose(preset(str(given)[:80]), (), "preset")
         if path.suffix.lower() in POSE_FILE_SUFFIXES:
             return _from_file(path, person)
         name = shown(path)
@@ -83,11 +110,12 @@ def resolve_pose(
     image = read_image(given)
     stick = read_controlnet(image)
     if stick is not None:
-        return _resolved(stick, (), "stick")
+        return ResolvedPose(stick, (), "stick")
+    assert estimator is not None, "people in pictures need an estimator"
     people = estimator.find(image, max_people=max(3, person or 1))
     drawn = None if people else read_scribble(image)  # nobody is found in lines
     if drawn is not None:
-        return _resolved(drawn.pose, drawn.warnings, "stick")
+        return ResolvedPose(drawn.pose, drawn.warnings, "stick")
     detection = choose_person(
         people,
         person,
@@ -96,8 +124,20 @@ def resolve_pose(
         "a stick figure (drawn by hand or ControlNet's), a pose file (.json) "
         "or a preset of `vunet poses`",
     )
-    resolved = _resolved(detection.pose, _several(len(people), person, name), "photo")
-    return replace(resolved, image=image, mask=detection.mask)
+    warnings = _several(len(people), person, name)
+    return ResolvedPose(detection.pose, warnings, "photo", image, detection.mask)
+
+
+def is_pose_text(given: ImageLike | Pose) -> bool:
+    """Whether this names a pose and no picture: a pose file or a preset."""
+    if not isinstance(given, str | Path):
+        return False
+    path = Path(given)
+    return path.suffix.lower() in POSE_FILE_SUFFIXES or _is_preset_name(path)
+
+
+def _is_preset_name(path: Path) -> bool:
+    return not path.suffix and len(path.parts) == 1 and not is_file(path)
 
 
 def _several(count: int, person: int | None, name: str) -> tuple[str, ...]:
@@ -118,25 +158,18 @@ def _from_file(path: Path, person: int | None) -> ResolvedPose:
         return (x1 - x0) * (y1 - y0)
 
     poses.sort(key=extent, reverse=True)
-    return _resolved(
-        choose_person(poses, person, shown(path)),
-        _several(len(poses), person, shown(path)),
-        "file",
-        shown(path),
-    )
+    warnings = _several(len(poses), person, shown(path))
+    return ResolvedPose(choose_person(poses, person, shown(path)), warnings, "file")
 
 
-def _resolved(
-    pose: Pose, warnings: tuple[str, ...], kind: str, name: str = "the pose"
-) -> ResolvedPose:
+def _whole(pose: Pose, name: str) -> tuple[Pose, tuple[str, ...]]:
+    """A complete pose with a size, and what was guessed."""
     try:
         whole, guessed = complete(pose)
         body_scale(whole)
     except ValueError as error:
         raise PoseFileError(f"{name}: {error}") from error
-    if whole.size is None:
-        whole = _with_size(whole)
-    return ResolvedPose(whole, warnings + guessed, kind)
+    return (whole if whole.size is not None else _with_size(whole)), guessed
 
 
 def _with_size(pose: Pose) -> Pose:

@@ -27,7 +27,7 @@ from vunet.images import read_image
 
 VERBS = {
     *("repose", "pose", "mix", "sample", "prepare", "train", "evaluate"),
-    *("bench", "app", "models", "poses", "demo", "video", "draw"),
+    *("bench", "app", "models", "poses", "demo", "video", "draw", "index", "find"),
 }
 
 

@@ -30,6 +30,10 @@ _NEAREST_COLOUR = 70
 _BRIDGE_PX = 3
 """Gaps of twice this are bridged, in pixels of the network's picture."""
 _LEAST_ENCLOSED = 0.04
+_MOST_SHADED = 0.05
+"""Share of a drawing with soft changes of colour, unless it is a pencil's work ..."""
+_MOST_COLOUR, _PALEST = 8, 200
+"""... which is grey (the largest difference of channels but for a tenth) on a rim so bright."""
 _PEN = 1.4
 """Radius of the pen in pixels of the network's picture."""
 
@@ -68,6 +72,41 @@ def enclosed(picture: np.ndarray) -> np.ndarray | None:
     filled = cv2.erode((closed != 2).astype(np.uint8), reach)[margin:-margin, margin:-margin] > 0
     within = filled.sum() - (drawn > 0).sum()
     return filled if within > _LEAST_ENCLOSED * filled.size else None
+
+
+def is_drawn(image: np.ndarray) -> bool:
+    """Whether a picture is a drawing: lines, flat fills or pencil on paper; else it is a photo.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+
+    Raises:
+        DrawingError: If it is an empty sheet.
+    """
+    scale = min(1.0, _WORK_PX / 2 / max(image.shape[:2]))
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    if int(small.max()) - int(small.min()) < _FAINTEST:
+        raise DrawingError("Nothing is drawn; draw an outline with dark lines on white.")
+    try:
+        traced = _ink_of(small)[1]
+    except DrawingError:
+        return False
+    return not traced and (_shaded(small) < _MOST_SHADED or _is_pencil(small))
+
+
+def _shaded(image: np.ndarray) -> float:
+    """Share of the picture with soft changes of colour, as light makes them and pens do not."""
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    steps = np.hypot(cv2.Sobel(grey, -1, 1, 0) / 8, cv2.Sobel(grey, -1, 0, 1) / 8)
+    soft = (steps > 0.4) & (steps < 6)
+    edge = cv2.dilate((steps >= 6).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    return float((soft & ~edge).mean())
+
+
+def _is_pencil(image: np.ndarray) -> bool:
+    colour = np.percentile(image.max(2).astype(int) - image.min(2), 90)
+    rim = np.concatenate([image[[0, -1]].reshape(-1, 3), image[:, [0, -1]].reshape(-1, 3)])
+    return bool(colour < _MOST_COLOUR and np.median(rim) > _PALEST)
 
 
 def read_sheet(image: np.ndarray, size: tuple[int, int], shape: str) -> Sheet:
