@@ -304,11 +304,13 @@ class Prepare:
     seed: Whole = 0
     """Chooses the closer framings."""
     drawings: Annotated[
-        Literal["things", "people"] | None, arg(metavar="{things,people}", help_behavior_hint="")
+        Literal["things", "people", "faces"] | None,
+        arg(metavar="{things,people,faces}", help_behavior_hint=""),
     ] = None
     """Make drawings of the photos, each of a single thing or of a person, for `vunet train`'s
-    garment and sketch; --labels paints people's regions, --holdout photo leaves out a tenth.
-    Given a prepared set of people, of its pictures: same people in other poses teach much."""
+    garment, sketch and find; --labels paints people's regions, --holdout photo leaves out a tenth.
+    Given a prepared set of people, of its pictures: same people in other poses teach much.
+    Of faces PHOTOS holds two folders, photos and sketches, for find-face; a third is left out."""
     classes: Annotated[Path | None, arg(metavar="TABLE.csv", help_behavior_hint="")] = None
     """With --drawings: table with the columns file and label, what each photo shows."""
 
@@ -363,6 +365,16 @@ class Prepare:
         parts = {None: "all", "none": "all", "photo": "training", "only-photo": "held-back"}
         if self.holdout not in parts or self.renders:
             raise UsageError("--drawings is for photos; with --holdout photo or only-photo")
+        if self.drawings == "faces":
+            from vunet.gallery.prepare import prepare_sketched
+
+            if self.classes is not None or self.labels is not None:
+                raise UsageError("--drawings faces takes neither --classes nor --labels")
+            part = parts[self.holdout]
+            report = prepare_sketched(self.photos, self.out, part=part, quiet=quiet)
+            print(f"{self.out}: {report.count} faces, {len(report.left_out)} left out")
+            note(report.left_out[:20])
+            return 0
         if (self.photos / "dataset.json").is_file():
             if self.drawings == "things" or self.labels or self.classes or self.holdout:
                 raise UsageError("a prepared set becomes drawings of people, all of it")
@@ -400,6 +412,8 @@ class Train:
                 "garment",
                 "sketch",
                 "pairs",
+                "find",
+                "find-face",
                 "tiny",
                 "tiny-pairs",
                 "vunet-2018",
@@ -410,7 +424,8 @@ class Train:
         arg(metavar="PRESET"),
     ]
     """What to train: person (poses), garment (drawings of things), sketch (drawings of people),
-    pairs (any folder of A|B pictures, of two folders with equal names, or of photos); tiny and
+    pairs (any folder of A|B pictures, of two folders with equal names, or of photos), find and
+    find-face (photos by drawings; from sets that `vunet prepare --drawings` made); tiny and
     tiny-pairs rehearse it in seconds; vunet-2018, pix2pix and drawing-pix2pix are what ours are
     measured against."""
     data: Folders = ()
@@ -569,16 +584,19 @@ class Train:
 class Evaluate:
     """Measure quality on pairs of photos, beside doing nothing (copy) and geometry alone (warp).
 
-    Weights that paint drawings are measured with --drawings, beside copy and the class's average.
+    Weights that paint drawings are measured with --drawings, beside copy and the class's average;
+    weights that find photos with --find, beside HOG, SqueezeNet and chance.
     """
 
     pairs: Annotated[Path | None, arg(metavar="PAIRS.csv", help_behavior_hint="")] = None
     """Table with the columns appearance and pose, and if wanted kind and mask."""
     drawings: Annotated[Path | None, arg(metavar="DATASET", help_behavior_hint="")] = None
     """Set of drawings never trained on (`vunet prepare --drawings things --holdout only-photo`)."""
+    find: Annotated[Path | None, arg(metavar="DATASET", help_behavior_hint="")] = None
+    """Set of drawings or faces never trained on: how often a drawing finds its own photo."""
     model: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="NAME_OR_FILE")] = ()
-    """Weights, by name (see `vunet models`) or file, baselines too; person where none are given.
-    May be given several times: each makes a row."""
+    """Weights, by name (see `vunet models`) or file, baselines too; person where none are given
+    (garment for --drawings, find for --find). May be given several times: each makes a row."""
     json: Annotated[Path | None, arg(metavar="OUT.json", help_behavior_hint="")] = None
     """Report to write, with the figures of every pair and the protocol in words."""
     sheet: Annotated[Path | None, arg(metavar="SHEET.jpg", help_behavior_hint="")] = None
@@ -592,8 +610,10 @@ class Evaluate:
 
     def run(self) -> int:
         """Print the figures as a table."""
-        if (self.pairs is None) == (self.drawings is None):
-            raise UsageError("evaluate needs --pairs PAIRS.csv or --drawings DATASET")
+        if [self.pairs, self.drawings, self.find].count(None) != 2:
+            raise UsageError(
+                "evaluate needs one of --pairs PAIRS.csv, --drawings DATASET and --find DATASET"
+            )
         if not 0 <= self.rim <= 64:
             raise UsageError("--rim must be between 0 and 64")
         if self.json is not None:
@@ -601,6 +621,21 @@ class Evaluate:
         if self.sheet is not None:
             check_picture(self.sheet, endings=(".jpg", ".jpeg"))
         quiet = not sys.stderr.isatty()
+        if self.find is not None:
+            from vunet.gallery.evaluate import evaluate_find, format_find
+
+            if self.sheet is not None:
+                raise UsageError("--sheet goes with --pairs or --drawings; leave it out")
+            found = evaluate_find(
+                self.find,
+                self.model or ("find",),
+                backbones=self.backbones,
+                json_path=self.json,
+                device=self.device,
+                quiet=quiet,
+            )
+            print(format_find(found), end="")
+            return 0
         if self.pairs is None or self.drawings is not None:
             from vunet.drawing.evaluate import evaluate_drawings, format_drawings
 

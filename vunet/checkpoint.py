@@ -19,13 +19,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from vunet.config import DrawingConfig, ModelConfig, network_config_from, to_json
+from vunet.config import NetworkConfig, network_config_from, to_json
 from vunet.images import is_file, shown
 from vunet.model import Reposer
 from vunet.networks import build
 
 if TYPE_CHECKING:
     from vunet.drawing.network import DrawingNet
+    from vunet.gallery.network import FindNet
 
 FORMAT = "vunet-reposer-1"
 _WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
@@ -157,8 +158,25 @@ def load_model(
     model, digest = load_network(name, folder)
     if not isinstance(model, Reposer | DrawingNet):
         raise WeightsError(
-            f"{shown(name)}: holds a baseline, which only `vunet evaluate` can use; "
-            "give weights of a re-posing or drawing network"
+            f"{shown(name)}: holds a baseline, which only `vunet evaluate` can use, or a network "
+            "that finds photos; give weights of a re-posing or drawing network"
+        )
+    return model, digest
+
+
+def load_finder(name: str | Path = "find", folder: Path | None = None) -> tuple[FindNet, str]:
+    """A network that finds photos, in evaluation mode on the CPU, and the file's hash.
+
+    Raises:
+        WeightsError: If the file is absent, was changed, is cut short, or holds another network.
+    """
+    from vunet.gallery.network import FindNet
+
+    model, digest = load_network(name, folder)
+    if not isinstance(model, FindNet):
+        raise WeightsError(
+            f"{shown(name)}: these weights do not find photos; give `find`, `find-face` or a file "
+            "that `vunet train find` made"
         )
     return model, digest
 
@@ -224,7 +242,7 @@ def load_state(model: nn.Module, tensors: dict[str, torch.Tensor], name: str) ->
 def save_network(
     model: nn.Module,
     path: Path,
-    config: ModelConfig | DrawingConfig,
+    config: NetworkConfig,
     facts: dict[str, Any] | None = None,
 ) -> None:
     """Write weights as fp16; config and `facts` (steps, data, ...) go into the header."""
@@ -244,7 +262,7 @@ def read_facts(path: Path) -> dict[str, Any]:
         return json.loads((file.metadata() or {}).get("facts", "{}"))
 
 
-def read_config(path: Path) -> ModelConfig | DrawingConfig:
+def read_config(path: Path) -> NetworkConfig:
     """Which network a weights file holds, from its header alone.
 
     Raises:

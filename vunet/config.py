@@ -11,6 +11,9 @@ NETWORKS = ("reposer", "vunet-2018", "pix2pix")
 DRAWING_NETWORKS = ("drawing", "drawing-pix2pix")
 SHAPES = ("lines", "regions", "picture")
 """Ink on paper; ink and painted regions; any picture."""
+FIND_NETWORKS = ("find",)
+FIND_SHAPES = ("lines", "picture")
+"""Ink on paper, compared where it is; whole pictures, as of faces that fill theirs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,10 +125,50 @@ class DrawingConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FindConfig:
+    """The network that finds photos by drawings."""
+
+    network: str = "find"
+    """One of `FIND_NETWORKS`."""
+    size: tuple[int, int] = (128, 96)
+    """(height, width) in pixels of the pictures it compares; multiples of 16."""
+    photo_channels: tuple[int, int, int, int] = (24, 40, 56, 72)
+    """Of the photo branch at 1/2, 1/4, 1/8 and 1/16 of the size."""
+    drawing_channels: tuple[int, int, int, int] = (12, 24, 40, 56)
+    """The same of the drawing branch."""
+    map_channels: int = 12
+    """Numbers per place, 1/16 of the size, before they become one vector."""
+    drawing_dim: int = 128
+    """Numbers of a vector that photos and drawings share."""
+    look_channels: tuple[int, ...] = (12, 24, 40)
+    """Of the net that sees colours and texture, from half of the size."""
+    look_dim: int = 64
+    """Numbers of a vector of looks."""
+    shape: str = "lines"
+    """What drawings are: one of `FIND_SHAPES`."""
+
+    def __post_init__(self) -> None:
+        if self.network not in FIND_NETWORKS or self.shape not in FIND_SHAPES:
+            raise ValueError(f"unknown network or shape: {self.network!r}, {self.shape!r}")
+        counts = (*self.size, *self.photo_channels, *self.drawing_channels, *self.look_channels)
+        counts += (self.map_channels, self.drawing_dim, self.look_dim)
+        if not all(map(_is_count, counts)) or len(self.size) != 2 or not self.look_channels:
+            raise ValueError("find settings of the wrong kind: sizes and channels are counts")
+        if len(self.photo_channels) != 4 or len(self.drawing_channels) != 4:
+            raise ValueError("photo_channels and drawing_channels must be four counts each")
+        if any(side % 16 for side in self.size):
+            raise ValueError(f"both sides of size must be multiples of 16, got {self.size}")
+
+
+NetworkConfig = ModelConfig | DrawingConfig | FindConfig
+"""The settings of any network."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """One training run."""
 
-    model: ModelConfig | DrawingConfig = ModelConfig()
+    model: NetworkConfig = ModelConfig()
     """The network."""
     batch_size: int = 16
     """Picture pairs per step and process."""
@@ -174,6 +217,8 @@ _DRAWINGS = TrainConfig(
     adversarial_start=1500,
 )
 
+_FIND = TrainConfig(model=FindConfig(), batch_size=96, learning_rate=2e-3, cooldown=0.7, ema=0.99)
+
 PRESETS: dict[str, TrainConfig] = {
     "person": TrainConfig(adversarial_weight=0.05, adversarial_start=2400),
     "vunet-2018": TrainConfig(
@@ -217,6 +262,17 @@ PRESETS: dict[str, TrainConfig] = {
         betas=(0.5, 0.999),
         adversarial_weight=1.0,
     ),
+    "find": _FIND,
+    "find-face": dataclasses.replace(
+        _FIND,
+        model=FindConfig(
+            photo_channels=(16, 32, 40, 56),
+            drawing_channels=(12, 24, 32, 40),
+            map_channels=8,
+            shape="picture",
+        ),
+        batch_size=64,
+    ),
     "tiny": TrainConfig(
         model=ModelConfig(
             size=(64, 48),
@@ -255,7 +311,7 @@ def at_half_size(config: TrainConfig) -> TrainConfig:
     Its parameters stay within a fifth of the full network's.
     """
     model = config.model
-    if isinstance(model, DrawingConfig):
+    if isinstance(model, DrawingConfig | FindConfig):
         half = (model.size[0] // 2, model.size[1] // 2)
         return dataclasses.replace(config, model=dataclasses.replace(model, size=half))
     channels = _HALF_SIZE_CHANNELS.get(model.network, model.generator_channels)
@@ -291,12 +347,12 @@ def without(config: TrainConfig, part: str) -> TrainConfig:
     return dataclasses.replace(config, model=model, texture_dropout=dropout)
 
 
-def to_json(config: ModelConfig | DrawingConfig | TrainConfig) -> str:
+def to_json(config: NetworkConfig | TrainConfig) -> str:
     """A config as JSON text, for weight files and run folders."""
     return json.dumps(dataclasses.asdict(config))
 
 
-def network_config_from(values: dict[str, Any]) -> ModelConfig | DrawingConfig:
+def network_config_from(values: dict[str, Any]) -> NetworkConfig:
     """The config that `to_json` wrote.
 
     Raises:
@@ -304,7 +360,9 @@ def network_config_from(values: dict[str, Any]) -> ModelConfig | DrawingConfig:
     """
     if not isinstance(values, dict):
         raise ValueError("model settings must be a table of names and values")
-    kind = DrawingConfig if values.get("network") in DRAWING_NETWORKS else ModelConfig
+    name = values.get("network")
+    kind = FindConfig if name in FIND_NETWORKS else ModelConfig
+    kind = DrawingConfig if name in DRAWING_NETWORKS else kind
     known = {f.name for f in dataclasses.fields(kind)}
     unknown = set(values) - known
     if unknown:

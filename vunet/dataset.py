@@ -22,7 +22,8 @@ Sets of drawings (`DRAWINGS`) hold instead:
 | `paint` | (N, 256, 192) uint8 | colour of `vunet.drawing.sheet.PALETTE`, 0 unpainted |
 | `valid` | (N, 4) float32 | x0, y0, x1, y1 of what lies inside the photo |
 
-and sets of pairs (`PAIRS`) `shapes` and `images`, both (N, side, side, 3) uint8.
+sets of sketches (`SKETCHED`) these and `sketches`, (N, 256, 192) uint8, an artist's grey drawing of
+each photo, and sets of pairs (`PAIRS`) `shapes` and `images`, both (N, side, side, 3) uint8.
 
 Part labels: 0 background, 1 + p for part p of `vunet.geometry.PARTS`, `NOT_SKIRT` for a person's
 pixel that is certainly no skirt, `UNKNOWN` elsewhere. Entries of one `group` show one person in
@@ -65,12 +66,20 @@ DRAWINGS: dict[str, tuple[tuple[int, ...], str]] = {
     "valid": ((4,), "<f4"),
 }
 """The same in sets of photos with drawings of them."""
+SKETCHED: dict[str, tuple[tuple[int, ...], str]] = {**DRAWINGS, "sketches": (SIZE, "|u1")}
+"""The same in sets of photos that somebody drew."""
 PAIRS: dict[str, tuple[tuple[int, ...], str]] = {
     "shapes": ((256, 256, 3), "|u1"),
     "images": ((256, 256, 3), "|u1"),
 }
 """The same in sets of any pairs of pictures."""
-LAYOUTS = {"photos": ARRAYS, "rendered": ARRAYS, "drawings": DRAWINGS, "pairs": PAIRS}
+LAYOUTS = {
+    "photos": ARRAYS,
+    "rendered": ARRAYS,
+    "drawings": DRAWINGS,
+    "sketched": SKETCHED,
+    "pairs": PAIRS,
+}
 """The arrays of each kind of set."""
 _HEADER_BYTES = 128
 

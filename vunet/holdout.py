@@ -9,7 +9,9 @@ Rules of the project, used alike by preparation, training and evaluation:
 - exercises, by the exercise's name: both its photos are on the same side;
 - street photos, by the file's stem;
 - rendered people, by the avatar's identity (face and body): all outfits are on the same side.
-  MakeHuman people have no name; they are assembled at random, so another seed gives others.
+  MakeHuman people have no name; they are assembled at random, so another seed gives others;
+- garments, by the file's stem;
+- faces that artists drew, by the file's stem, which photo and sketch share.
 
 Knows nothing of files.
 """
@@ -25,6 +27,10 @@ PHOTO_SHARE = 0.05
 """Held-out street photos: 103 of 1,943."""
 AVATAR_SHARE = 0.12
 """Held-out identities of rendered avatars: 6 of 42, or 33 of the 234 avatars."""
+GARMENT_SHARE = 0.1
+"""Held-out photos of things: 382 of 3,837 garments."""
+FACE_SHARE = 1 / 3
+"""Held-out faces: 251 of 714."""
 
 _AVATAR = re.compile(r"(?:X_)?[A-Za-z]+_[FM]_\d+(?=_|$)")
 _AVATAR_SALT = "identity/"
@@ -62,6 +68,16 @@ def is_validation_exercise(name: str) -> bool:
 def is_validation_photo(stem: str) -> bool:
     """Whether a street photo (file name without suffix, such as `0001`) is never trained on."""
     return held_out(stem, PHOTO_SHARE)
+
+
+def is_test_garment(stem: str) -> bool:
+    """Whether a photo of a thing (file name without suffix) is never trained on."""
+    return held_out(stem, GARMENT_SHARE)
+
+
+def is_test_face(stem: str) -> bool:
+    """Whether a drawn face (file name without suffix) is never trained on."""
+    return held_out(stem, FACE_SHARE)
 
 
 def avatar_identity(avatar_id: str) -> str:

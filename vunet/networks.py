@@ -5,12 +5,16 @@ from __future__ import annotations
 from torch import nn
 
 from vunet.baselines import Pix2Pix, VUNet2018
-from vunet.config import DrawingConfig, ModelConfig
+from vunet.config import DrawingConfig, FindConfig, NetworkConfig
 from vunet.model import Reposer
 
 
-def build(config: ModelConfig | DrawingConfig) -> nn.Module:
+def build(config: NetworkConfig) -> nn.Module:
     """A network with fresh weights."""
+    if isinstance(config, FindConfig):
+        from vunet.gallery.network import FindNet
+
+        return FindNet(config)
     if isinstance(config, DrawingConfig):
         from vunet.drawing.baseline import DrawingPix2Pix
         from vunet.drawing.network import DrawingNet

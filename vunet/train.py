@@ -30,7 +30,14 @@ from tqdm import tqdm
 
 from vunet import losses
 from vunet.checkpoint import load_network, save_network
-from vunet.config import DrawingConfig, ModelConfig, TrainConfig, network_config_from, to_json
+from vunet.config import (
+    DrawingConfig,
+    FindConfig,
+    NetworkConfig,
+    TrainConfig,
+    network_config_from,
+    to_json,
+)
 from vunet.dataset import Dataset
 from vunet.schedule import learning_rate
 from vunet.task import Rival, Task
@@ -226,7 +233,7 @@ def train(config: TrainConfig, datasets: list[Dataset], plan: TrainPlan) -> dict
     }
 
 
-def _fits(own: ModelConfig | DrawingConfig, asked: ModelConfig | DrawingConfig) -> bool:
+def _fits(own: NetworkConfig, asked: NetworkConfig) -> bool:
     """Whether weights can begin a run; a drawing network's do for pictures of any size and kind."""
     if isinstance(own, DrawingConfig) and isinstance(asked, DrawingConfig):
         if len(own.classes) != len(asked.classes):
@@ -242,6 +249,10 @@ def make_task(
     from vunet.drawing.task import DrawingTask
     from vunet.person_task import PersonTask
 
+    if isinstance(config.model, FindConfig):
+        from vunet.gallery.task import FindTask
+
+        return FindTask(config, datasets, plan.validation, device, rank)
     features = _features(plan.backbones, device)
     kind = DrawingTask if isinstance(config.model, DrawingConfig) else PersonTask
     return kind(config, datasets, plan.validation, features, device, rank)

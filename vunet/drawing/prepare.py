@@ -18,13 +18,13 @@ from vunet.dataset import PAIRS, SIZE, Dataset, DatasetWriter
 from vunet.drawing.lines import line_maps
 from vunet.drawing.palette import paint_labels
 from vunet.drawing.subject import MaskFinder, close_up, fitted, object_mask
-from vunet.holdout import hash_place, held_out
+from vunet.holdout import GARMENT_SHARE, hash_place, held_out
 from vunet.images import ImageError, read_image
 
 _LEAST_SHARE = 0.12
 """Of the photo that the thing must cover: below, its mask is hardly right."""
 _LOOKED_AT = 200
-HELD_BACK = 0.1
+HELD_BACK = GARMENT_SHARE
 """Share of names that are never trained on."""
 _PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
