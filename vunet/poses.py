@@ -78,8 +78,10 @@ def resolve_pose(
         ValueError: A sentence naming what was given, what is wrong and the way out.
     """
     found = recognise_pose(given, person=person, estimator=estimator)
-    named = found.kind == "file" and isinstance(given, str | Path)
-    whole, guessed = _whole(found.pose, shown(given) if named else "the pose")
+    name = "the pose"
+    if found.kind == "file" and isinstance(given, str | Path):
+        name = shown(given)
+    whole, guessed = _whole(found.pose, name)
     return replace(found, pose=whole, warnings=found.warnings + guessed)
 
 

@@ -209,6 +209,15 @@ class Gallery:
             found[kind] = found.get(kind, 0) + count
         return found
 
+    def people(self) -> dict[Path, Pose]:
+        """Photos in which somebody was found, with the pose of the largest, by path."""
+        found: dict[Path, Pose] = {}
+        for item in self._store.items_of_kind("pose", joints.MAKER):
+            pose = _pose_of(item)
+            if pose is not None:
+                found.setdefault(self.folder / item.path, pose)
+        return dict(sorted(found.items()))
+
     def _hits(
         self, probes: list[Probe], wanted: int
     ) -> tuple[list[tuple[int, Probe, float]], bool]:

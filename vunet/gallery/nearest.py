@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from usearch.index import Index, MetricKind, ScalarKind
+from usearch.index import Index
 
 EXACT_BELOW = 10_000
 """So many items of a kind are searched one by one; for more there is an index."""
@@ -52,8 +52,8 @@ def new_index(dims: int) -> Index:
     """An empty index of vectors (dims,)."""
     return Index(
         ndim=dims,
-        metric=MetricKind.Cos,
-        dtype=ScalarKind.F16,
+        metric="cos",
+        dtype="f16",
         connectivity=CONNECTIVITY,
         expansion_add=EXPANSION_ADD,
         expansion_search=EXPANSION_SEARCH,

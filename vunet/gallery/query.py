@@ -83,7 +83,7 @@ def probes_of(
         if not probes[0].vector.any():
             raise GalleryError("the pose shows no limb; it needs at least both ends of one")
         return probes
-    if isinstance(query, Pose):
+    if isinstance(query, Pose) or is_pose_text(query):
         raise GalleryError(f"a pose is no {by}; look for it by pose")
     image = read_image(query)
     net = embedder()

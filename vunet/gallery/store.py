@@ -216,7 +216,16 @@ class Store:
             f"ON files.id = items.file WHERE items.id IN ({', '.join('?' * len(ids))})",
             ids,
         )
-        return {row[0]: Item(row[0], os.fsdecode(row[1]), row[2:6], row[6]) for row in rows}
+        return {row[0]: _item(row) for row in rows}
+
+    def items_of_kind(self, kind: str, maker: str) -> list[Item]:
+        """All items of a kind and maker; of a file in the order in which they were seen."""
+        rows = self._rows(
+            "SELECT items.id, path, x0, y0, x1, y1, detail FROM items JOIN files "
+            "ON files.id = items.file WHERE kind = ? AND maker = ? ORDER BY items.id",
+            (kind, maker),
+        )
+        return [_item(row) for row in rows]
 
     def counts(self) -> dict[tuple[str, str], int]:
         """How many items there are of each kind and maker."""
@@ -378,6 +387,10 @@ class _IndexRow:
 
 def _bar(quiet: bool) -> dict[str, Any]:
     return {"desc": "index", "unit": "item", "disable": quiet, "leave": False}
+
+
+def _item(row: tuple) -> Item:
+    return Item(row[0], os.fsdecode(row[1]), row[2:6], row[6])
 
 
 def _file(row: tuple) -> FileRow:
