@@ -392,6 +392,7 @@ class Pix2PixRival:
     """The discriminator of pix2pix and its optimiser."""
 
     def __init__(self, config: TrainConfig, device: torch.device) -> None:
+        assert isinstance(config.model, ModelConfig)
         self.net = Pix2PixDiscriminator(2 * config.model.detail_channels).to(device)
         self.optimiser = torch.optim.Adam(self.net.parameters(), lr=2e-4, betas=(0.5, 0.999))
         self.size = (config.model.size[0], config.model.size[1])

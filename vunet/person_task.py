@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from vunet import losses
 from vunet.baselines import Pix2PixRival, baseline_losses
-from vunet.config import TrainConfig
+from vunet.config import ModelConfig, TrainConfig
 from vunet.data import Batch, BatchMaker
 from vunet.dataset import UNKNOWN, Dataset
 from vunet.geometry import HEAD, analytic_warp, capsules
@@ -82,6 +82,7 @@ class PersonTask:
 
 def step_noise(batch: Batch, step: int, rank: int, config: TrainConfig) -> tuple[Tensor, Tensor]:
     """Posterior noise (B, P, Z) and texture dropout (B, P, 1, 1) of a step."""
+    assert isinstance(config.model, ModelConfig)
     B = len(batch.rendered)
     g = torch.Generator().manual_seed((config.seed * 1_000_003 + step) * 64 + rank)
     noise = torch.randn(B, PART_COUNT, config.model.latent_dim, generator=g)

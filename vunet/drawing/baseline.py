@@ -39,6 +39,7 @@ class DrawingPix2PixRival:
     """The discriminator of pix2pix and its optimiser."""
 
     def __init__(self, config: TrainConfig, device: torch.device) -> None:
+        assert isinstance(config.model, DrawingConfig)
         self.net = Pix2PixDiscriminator(2 * config.model.detail_channels, 3).to(device)
         self.optimiser = torch.optim.Adam(self.net.parameters(), lr=2e-4, betas=(0.5, 0.999))
         self.weight = config.adversarial_weight

@@ -41,6 +41,8 @@ class FindBatch:
     """(B, 1, H, W) in [0, 1], drawings of them."""
     others: Tensor
     """(B, 3, H, W) in [-1, 1], the photos seen otherwise: another part in another light."""
+    kinds: Tensor
+    """(B,) int64 class of what is shown, from 1; 0 where it is not known."""
 
 
 class FindBatchMaker:
@@ -80,6 +82,9 @@ class FindBatchMaker:
             raise DatasetError("finding is learned from two photos or more; give a larger set")
         self.config, self.seed, self.device, self.bent = config, seed, device, bent
         self.batch_size = min(batch_size, len(self.entries))
+        labels = [str(d.index[i].get("label", "")) for d, i in self.entries]
+        numbers = {label: k for k, label in enumerate(sorted(set(labels) - {""}), 1)}
+        self.kinds = [numbers.get(label, 0) for label in labels]
         self.frames = [self._frame(d, i) for d, i in self.entries]
         """What is compared of each entry, in pixels of its picture."""
         H, W = config.size
@@ -132,7 +137,12 @@ class FindBatchMaker:
                 ink[k, 0] = torch.from_numpy(drawn)
         if self.bent:
             ink = ink * (0.6 + 0.4 * torch.rand(len(ink), 1, 1, 1, generator=g))
-        batch = FindBatch(self._lit(photos, g), ink, self._lit(others, g))
+        batch = FindBatch(
+            photos=self._lit(photos, g),
+            ink=ink,
+            others=self._lit(others, g),
+            kinds=torch.tensor([self.kinds[number] for number in numbers]),
+        )
         return FindBatch(**{k: v.to(self.device) for k, v in vars(batch).items()})
 
     def _affine(

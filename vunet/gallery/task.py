@@ -2,8 +2,9 @@
 
 Every drawing of a batch with its photo and every other photo is a triplet, and every photo with its
 drawing and every other drawing (batch-all; FaceNet 2015, Hermans et al. 2017). Those that are
-right by the margin cost nothing and do not count; the hardest of each row counts once more. Looks
-are learned likewise from two views of each photo.
+right by the margin cost nothing and do not count; the hardest of each row counts once more. Things
+of another class, where classes are known, must be farther away than others of the same: who draws
+a cap wants caps. Looks are learned likewise from two views of each photo, whatever it shows.
 """
 
 from __future__ import annotations
@@ -24,16 +25,18 @@ from vunet.task import Rival, write_sheet
 
 MARGIN = 0.2
 """By how much the right one must be nearer than others, in cosines."""
+OTHER_KIND_MARGIN = 0.1
+"""How much farther things of another class must be."""
 _CHECKED = 400
 _CHECK_BATCH = 50
 
 
-def triplet_losses(similar: Tensor, margin: float = MARGIN) -> Tensor:
+def triplet_losses(similar: Tensor, margin: Tensor | float = MARGIN) -> Tensor:
     """Batch-all over the triplets that cost anything, and the hardest of each row.
 
     Args:
         similar: (B, B) cosines of queries (rows) and answers; the diagonal is right.
-        margin: In cosines.
+        margin: In cosines; one, or (B, B) of each query and answer.
     """
     own = similar.diagonal()[:, None]
     costs = F.relu(margin + similar - own)
@@ -87,10 +90,12 @@ class FindTask:
         batch = self.maker.batch(step)
         photos, drawings, looks, others = model(batch.photos, batch.ink, batch.others, amp=amp)
         similar = drawings @ photos.T
+        a, b = batch.kinds[:, None], batch.kinds[None]
+        margins = MARGIN + OTHER_KIND_MARGIN * ((a != b) & (a > 0) & (b > 0))
         alike = looks @ others.T
         return {
-            "drawing": triplet_losses(similar),
-            "photo": triplet_losses(similar.T),
+            "drawing": triplet_losses(similar, margins),
+            "photo": triplet_losses(similar.T, margins),
             "look": (triplet_losses(alike) + triplet_losses(alike.T)) / 2,
         }
 

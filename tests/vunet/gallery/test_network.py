@@ -145,6 +145,13 @@ def test_triplets_that_are_right_by_the_margin_cost_nothing() -> None:
     assert float(triplet_losses(similar, 0.2)) == pytest.approx(0.1 + 0.1 / 4)
 
 
+def test_margins_may_be_of_each_pair() -> None:
+    similar = torch.eye(3) * 0.5
+    margins = torch.full((3, 3), 0.2)
+    margins[1, 2] = 0.6
+    assert float(triplet_losses(similar, margins)) == pytest.approx(0.1 + 0.1 / 3)
+
+
 def test_triplets_agree_with_a_plain_loop() -> None:
     rng = np.random.default_rng(0)
     similar = rng.uniform(-1, 1, (6, 6))
@@ -171,6 +178,7 @@ def test_batches_repeat_by_seed_and_step(thing_set: Path) -> None:
         FindBatchMaker([open_dataset(thing_set)], SMALL, 8, seed, CPU).batch(step)
         for seed, step in ((0, 5), (0, 5), (0, 6), (1, 5))
     ]
+    assert made[0].kinds.tolist() == [1] * 8
     for name in ("photos", "ink", "others"):
         one, again, later, other = (getattr(batch, name) for batch in made)
         assert torch.equal(one, again)
