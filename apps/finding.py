@@ -25,7 +25,7 @@ import numpy as np
 
 from apps.errors import UsageError
 from apps.matches import entries, picture_url
-from apps.studio import Studio, Upload, path_of, refusal
+from apps.studio import Studio, Upload, known, path_of, refusal
 from vunet.checkpoint import list_weights
 from vunet.gallery.embedder import load_embedder
 from vunet.gallery.gallery import Gallery, Match
@@ -138,13 +138,14 @@ class Finding:
         Raises:
             gr.Error: If there is none.
         """
-        if own is not None and (where == MY_PHOTOS or self._fixed is None):
+        mine = known({word: word for word in (THE_FOLDER, MY_PHOTOS)}, str(where)) == MY_PHOTOS
+        if own is not None and (mine or self._fixed is None):
             try:
                 os.utime(own.folder)  # in use, so that `apps.tidy` leaves it
             except FileNotFoundError as error:
                 raise refusal("Your photos are no longer kept; reload the page.") from error
             return own.gallery
-        if self._fixed is None:
+        if self._fixed is None or mine:
             raise refusal(f"{_NONE_YET}, or start the app with --gallery FOLDER.")
         return self._fixed
 

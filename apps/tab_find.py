@@ -48,6 +48,7 @@ from apps.tab_repose import FILE as POSE_FILE
 from apps.tab_repose import PHOTO as POSE_PHOTO
 from apps.tab_repose import PoseFields
 from pose.formats import write_poses
+from vunet.gallery.query import kind_of
 from vunet.gallery.views import view
 from vunet.images import read_image, write_png
 
@@ -139,14 +140,13 @@ def find_tab(
                 elem_id="find-where",
             )
             said = gr.Markdown(_HINT, elem_classes="notes lead", elem_id="find-said")
+            chosen_name = gr.Markdown(_CHOOSE, elem_classes="notes", elem_id="find-chosen")
+            with gr.Row(elem_id="find-use"):
+                uses = [
+                    gr.Button(words, size="sm", interactive=False, elem_id=name)
+                    for words, name in onwards.buttons()
+                ]
             shown = match_list("find-matches", "Photos that match", choosable=True)
-            with gr.Column(elem_classes="find-use"):
-                chosen_name = gr.Markdown(_CHOOSE, elem_classes="notes", elem_id="find-chosen")
-                with gr.Row():
-                    uses = [
-                        gr.Button(words, size="sm", interactive=False, elem_id=name)
-                        for words, name in onwards.buttons()
-                    ]
             with gr.Accordion("My photos", open=not finding.has_folder, elem_id="find-mine"):
                 photos = gr.File(
                     label=f"Photos to search, at most {MOST_OWN}; they are gone with your visit",
@@ -179,20 +179,22 @@ def find_tab(
         by: str,
         mirror: bool,
         count: float,
-        own: Own | None,
         where: str,
+        own: Own | None,
     ) -> tuple[dict[str, Any], str, Found]:
         how, most = known(BY, by), int(number_of(count, "How many", 1, MOST_MATCHES))
         gallery = finding.searched(own, where)
         query = query_of(drawing, pad, preset)
         if query is None:
             return nothing(), _HINT, Found()
+        if how is None and path_of(drawing) is None and not preset:
+            how = "pose" if kind_of(query) == "pose" else "drawing"  # never a photo
         result = finding.find(gallery, query, most, how, bool(mirror))
         if not result.matches:
             return nothing(), "Nothing here matches.", result
         words = {"drawing": "a drawing", "pose": "a pose", "photo": "a photo"}
         kind = words[result.matches[0].by]
-        return finding.listed(result), f"Looked for as {kind}.", result
+        return finding.listed(result), f"Looked for as {kind}; How to look changes that.", result
 
     def follow(*given: Any) -> tuple[Any, ...]:  # noqa: ANN401 - as for `look`
         """What matches now; the page says where there can be nothing, and why."""
@@ -213,13 +215,13 @@ def find_tab(
         by: str = AUTOMATIC,
         mirror: bool = True,
         count: float = COUNT,
-        own: Own | None = None,
         where: str = THE_FOLDER,
+        own: Own | None = None,
     ) -> dict[str, Any]:
         """Photos that match a file, a preset pose, or strokes of the pad, best first."""
         if path_of(drawing) is None and not preset and is_blank(pad):
             raise refusal("Draw something first, or give a file or a preset pose.")
-        return look(drawing, pad, preset, by, mirror, count, own, where)[0]
+        return look(drawing, pad, preset, by, mirror, count, where, own)[0]
 
     @told
     def choose(found: Found, event: gr.EventData) -> tuple[Any, ...]:
@@ -244,7 +246,7 @@ def find_tab(
         words = f"{now.count} photo{'' if now.count == 1 else 's'} of yours can be searched."
         return now, "\n\n".join(filter(None, (words, notes_of(unreadable))))
 
-    inputs = [given, pad, preset, by, mirror, count, searched.own, searched.where]
+    inputs = [given, pad, preset, by, mirror, count, place, searched.own]
     outputs = [shown, said, found, chosen, chosen_name, *uses]
     added = cancellable(
         stop,

@@ -357,8 +357,8 @@ def test_programs_find_and_add_photos(client: Any, photo: Path, gallery: Path) -
     assert same[0]["score"] == pytest.approx(1, abs=0.01)
     said = client.predict(photos=[handle_file(photo)], api_name="/add_photos")
     assert "1 photo of yours" in str(said)
-    mine = client.predict(preset="waving", api_name="/find")["matches"]
-    assert [match["name"] for match in mine] == []  # states of pages, not of programs' calls
+    mine = client.predict(preset="waving", where="My photos", api_name="/find")["matches"]
+    assert [(match["name"], match["by"]) for match in mine] == [(photo.name, "pose")]
 
 
 @pytest.mark.slow
@@ -370,6 +370,7 @@ def test_programs_find_and_add_photos(client: Any, photo: Path, gallery: Path) -
         ({"pad": {"strokes": "x"}}, "no strokes"),
         ({"preset": "/etc/passwd"}, "Choose one of the preset poses"),
         ({"preset": "waving", "by": "/etc/passwd"}, "Choose one of"),
+        ({"preset": "waving", "where": "/etc"}, "Choose one of"),
         ({"preset": "waving", "count": 1000}, "How many must be"),
         ({"preset": "waving", "by": "drawing"}, "look for it|waving"),
     ],
