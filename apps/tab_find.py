@@ -111,6 +111,22 @@ def find_tab(
                 visible=False,
                 elem_id="find-preset",
             )
+        with gr.Column(scale=6, min_width=290):
+            place = gr.Radio(
+                [THE_FOLDER, MY_PHOTOS],
+                value=THE_FOLDER,
+                label="Search in",
+                visible=False,
+                elem_id="find-where",
+            )
+            said = gr.Markdown(_HINT, elem_classes="notes lead", elem_id="find-said")
+            chosen_name = gr.Markdown(_CHOOSE, elem_classes="notes", elem_id="find-chosen")
+            with gr.Row(elem_id="find-use"):
+                uses = [
+                    gr.Button(words, size="sm", interactive=False, elem_id=name)
+                    for words, name in onwards.buttons()
+                ]
+            shown = match_list("find-matches", "Photos that match", choosable=True)
             with gr.Accordion("How to look", open=False, elem_id="find-how"):
                 by = gr.Radio(
                     list(BY),
@@ -131,22 +147,6 @@ def find_tab(
                     buttons=[],
                     elem_id="find-count",
                 )
-        with gr.Column(scale=6, min_width=290):
-            place = gr.Radio(
-                [THE_FOLDER, MY_PHOTOS],
-                value=THE_FOLDER,
-                label="Search in",
-                visible=False,
-                elem_id="find-where",
-            )
-            said = gr.Markdown(_HINT, elem_classes="notes lead", elem_id="find-said")
-            chosen_name = gr.Markdown(_CHOOSE, elem_classes="notes", elem_id="find-chosen")
-            with gr.Row(elem_id="find-use"):
-                uses = [
-                    gr.Button(words, size="sm", interactive=False, elem_id=name)
-                    for words, name in onwards.buttons()
-                ]
-            shown = match_list("find-matches", "Photos that match", choosable=True)
             with gr.Accordion("My photos", open=not finding.has_folder, elem_id="find-mine"):
                 photos = gr.File(
                     label=f"Photos to search, at most {MOST_OWN}; they are gone with your visit",
