@@ -48,6 +48,7 @@ from apps.tab_repose import FILE as POSE_FILE
 from apps.tab_repose import PHOTO as POSE_PHOTO
 from apps.tab_repose import PoseFields
 from pose.formats import write_poses
+from vunet.gallery.gallery import Match
 from vunet.gallery.query import kind_of
 from vunet.gallery.views import view
 from vunet.images import read_image, write_png
@@ -160,7 +161,7 @@ def find_tab(
                     add = gr.Button("Add these photos", elem_id="find-add")
                     stop = cancel_button("find-stop")
             go = gr.Button("Find", visible=False)  # for programs: the page follows the pen
-    found, chosen = gr.State(Found()), gr.State("")
+    found, chosen = gr.State(Found()), gr.State(None)
 
     def query_of(drawing: Upload, pad: Any, preset: str) -> Any:  # noqa: ANN401 - JSON, a query
         """What is looked for; None if nothing is given."""
@@ -198,14 +199,13 @@ def find_tab(
 
     def follow(*given: Any) -> tuple[Any, ...]:  # noqa: ANN401 - as for `look`
         """What matches now; the page says where there can be nothing, and why."""
-        rest = ("", _CHOOSE, *(gr.update(interactive=False) for _ in uses))
         try:
-            return (*look(*given), *rest)
+            return look(*given)
         except gr.Error as error:
             said = error.message
         except (ValueError, OSError, MemoryError) as error:
             said = error_for_page(error, given).message
-        return (nothing(), said, Found(), *rest)
+        return nothing(), said, Found()
 
     @told
     def find(
@@ -227,10 +227,11 @@ def find_tab(
     def choose(found: Found, event: gr.EventData) -> tuple[Any, ...]:
         """A match was clicked."""
         name = str(getattr(event, "name", ""))
-        if found.named(name) is None:  # of an answer that is no longer shown
-            return ("", _CHOOSE, *(gr.update(interactive=False) for _ in uses))
+        match = found.named(name)
+        if match is None:  # of an answer that is no longer shown
+            return (gr.skip(),) * (2 + len(uses))
         words = f"**{html.escape(name)}**"
-        return (name, words, *(gr.update(interactive=True) for _ in uses))
+        return (match, words, *(gr.update(interactive=True) for _ in uses))
 
     @staged
     def gather(
@@ -247,7 +248,7 @@ def find_tab(
         return now, "\n\n".join(filter(None, (words, notes_of(unreadable))))
 
     inputs = [given, pad, preset, by, mirror, count, place, searched.own]
-    outputs = [shown, said, found, chosen, chosen_name, *uses]
+    outputs = [shown, said, found]
     added = cancellable(
         stop,
         [
@@ -286,7 +287,7 @@ def find_tab(
         [pad, given, preset],
         **QUIET,
     ).success(told(follow), inputs, outputs, **{**ARRANGING, "trigger_mode": "always_last"})
-    onwards.bind(studio, panel, uses, (found, chosen))
+    onwards.bind(studio, panel, uses, chosen)
 
 
 @dataclass(frozen=True)
@@ -307,40 +308,27 @@ class Onwards:
         return words if self.look is None else [("Use as look in Draw", "find-as-look"), *words]
 
     def bind(
-        self,
-        studio: Studio,
-        panel: Panel,
-        buttons: list[gr.Button],
-        states: tuple[gr.State, gr.State],
+        self, studio: Studio, panel: Panel, buttons: list[gr.Button], chosen: gr.State
     ) -> None:
         """Have the buttons put the chosen match into the other tabs."""
 
-        def match_of(found: Found, name: str) -> Any:  # noqa: ANN401 - a match
-            match = found.named(name)
-            if match is None:
-                raise refusal(_CHOOSE)
-            return match
-
-        def people_of(match: Any) -> tuple[list[Any], int]:  # noqa: ANN401 - a match
+        def people_of(match: Match) -> tuple[list[Any], int]:
             people = studio.engine.estimator.find(read_image(match.path), max_people=3)
             return people, person_at(match, people)
 
         @told
-        def as_look(found: Found, name: str) -> tuple[Any, ...]:
-            match = match_of(found, name)
+        def as_look(match: Match) -> tuple[Any, ...]:
             path = studio.new_folder() / f"{match.path.stem}.png"
             write_png(view(match.path, match.box, _LOOK_PX), path)
             return str(path), gr.Tabs(selected="draw")
 
         @told
-        def as_person(found: Found, name: str) -> tuple[Any, ...]:
-            match = match_of(found, name)
+        def as_person(match: Match) -> tuple[Any, ...]:
             _, number = people_of(match)
             return _kept(studio, match.path), number, gr.Tabs(selected="repose")
 
         @told
-        def as_pose(found: Found, name: str) -> tuple[Any, ...]:
-            match = match_of(found, name)
+        def as_pose(match: Match) -> tuple[Any, ...]:
             people, number = people_of(match)
             if number == 1:
                 return POSE_PHOTO, _kept(studio, match.path), None, gr.Tabs(selected="repose")
@@ -349,14 +337,13 @@ class Onwards:
             return POSE_FILE, None, str(file), gr.Tabs(selected="repose")
 
         *first, person, pose = buttons
-        given = list(states)
         for button in first:
             assert self.look is not None
-            button.click(as_look, given, [self.look, self.tabs], **ARRANGING)
-        person.click(as_person, given, [panel.photo, panel.person, self.tabs], **ARRANGING)
+            button.click(as_look, chosen, [self.look, self.tabs], **ARRANGING)
+        person.click(as_person, chosen, [panel.photo, panel.person, self.tabs], **ARRANGING)
         fields = self.pose
         pose.click(
-            as_pose, given, [fields.kind, fields.photo, fields.file, self.tabs], **ARRANGING
+            as_pose, chosen, [fields.kind, fields.photo, fields.file, self.tabs], **ARRANGING
         ).success(fields.choose, fields.kind, fields.choices, **QUIET)
 
 

@@ -4,13 +4,14 @@
 // `select` is triggered, with the name, when one is chosen, if `props.choosable`.
 
 const list = element.querySelector(".matches");
+let chosen = null; // a name
 
 function card(match) {
   const item = document.createElement("li");
   const box = document.createElement(props.choosable ? "button" : "div");
   if (props.choosable) {
     box.type = "button";
-    box.setAttribute("aria-pressed", "false");
+    box.setAttribute("aria-pressed", String(match.name === chosen));
     box.addEventListener("click", () => choose(box, match.name));
   }
   box.title = match.name;
@@ -35,6 +36,7 @@ function card(match) {
 }
 
 function choose(box, name) {
+  chosen = name;
   for (const other of list.querySelectorAll("button"))
     other.setAttribute("aria-pressed", String(other === box));
   trigger("select", { name });

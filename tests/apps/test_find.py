@@ -289,7 +289,7 @@ def test_photos_of_a_visit_are_searched_and_files_and_poses_asked_for(
     page.locator("#find-matches button").first.click()
     page.wait_for_selector("#find-as-pose:enabled")
     page.get_by_label("A file", exact=True).check()
-    page.wait_for_selector("#find-as-pose:disabled")  # nothing is asked for
+    page.locator("#find-said").get_by_text("Draw something").wait_for()  # nothing is asked for
     Image.new("RGB", (300, 400), "white").save(empty)
     visit.give("find-file", empty)
     page.locator("#find-said").get_by_text("Nothing is drawn").wait_for()
@@ -326,15 +326,16 @@ def test_the_tabs_are_legible_and_controls_have_names(
             page.wait_for_selector("#find-matches img")
             page.locator("#find-matches button").first.click()
             page.wait_for_selector("#find-as-look:enabled")
+            check_names(page)
         else:
             page.wait_for_selector("#draw-live img")
+            check_names(page)
             page.click("#draw-go")
             page.wait_for_selector("#draw-near img")
         keep(page, f"{tab.lower()}-{scheme}")
         found = page.evaluate(LEGIBLE)
         assert found["faint"] == [], tab
         assert scheme == "light" or found["bright"] == [], tab
-        check_names(page)
 
 
 # -- for programs --------------------------------------------------------------------------------
