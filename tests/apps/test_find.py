@@ -367,7 +367,6 @@ def test_programs_find_and_add_photos(client: Any, photo: Path, gallery: Path) -
     ("given", "said"),
     [
         ({}, "Draw something first"),
-        ({"drawing": {"path": "/etc/hostname"}}, "no file that was uploaded"),
         ({"pad": {"strokes": "x"}}, "no strokes"),
         ({"preset": "/etc/passwd"}, "Choose one of the preset poses"),
         ({"preset": "waving", "by": "/etc/passwd"}, "Choose one of"),
