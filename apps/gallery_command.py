@@ -107,14 +107,15 @@ class Find:
             print(json_text.dumps([_entry(match) for match in found], allow_nan=False))
             return 0
         for match in found:
-            print(f"{match.score:.3f}  {match.path}{'  (mirrored)' if match.mirrored else ''}")
+            name = str(match.path).encode("utf-8", "backslashreplace").decode()  # any bytes
+            print(f"{match.score:.3f}  {name}{'  (mirrored)' if match.mirrored else ''}")
         if self.out is not None:
             print(self.out)
         return 0
 
     def _draw(self, out: Path, found: list[Match]) -> None:
         from apps.sheets import Tile, compose, fit
-        from vunet.images import ImageError, read_image, write_png
+        from vunet.images import ImageError, read_image, shown, write_png
 
         tiles = [Tile(self._query_picture(), "query")]
         for rank, match in enumerate(found, 1):
@@ -123,7 +124,7 @@ class Find:
             except ImageError:  # gone or damaged since
                 continue
             mark = " mirrored" if match.mirrored else ""
-            tiles.append(Tile(image, f"{rank}  {match.score:.2f}{mark}  {match.path.name}"))
+            tiles.append(Tile(image, f"{rank}  {match.score:.2f}{mark}  {shown(match.path.name)}"))
         write_png(compose(tiles, _COLUMNS, _TILE_PX), out)
 
     def _query_picture(self) -> np.ndarray:

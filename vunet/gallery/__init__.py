@@ -17,8 +17,10 @@
                photo    (net, look head)       --+
 
 Below 10,000 items search is exact. Above, what an index file does not know yet (photos added or
-changed since) is searched exactly beside it. Modules: `store` (what is on disk; knows vectors, no
-networks), `joints` (poses as vectors; numpy), `network` (two branches), `task` and `data` (their
-training, `vunet.task.Task`), `evaluate` (recall beside HOG, SqueezeNet and chance), `gallery`
-(`Gallery`: folder -> items -> answers; the one that users meet).
+changed since) is searched exactly beside it. Modules: `records`, `database`, `store` and `nearest`
+(what is on disk; know vectors, no networks), `trouble` (what disks refuse, in sentences), `joints`
+(poses as vectors; numpy), `photos` (what is kept of a photo), `update` (the folder into the store),
+`query` (what is looked for), `gallery` (`Gallery`: the one that users meet), `evaluate_pose`;
+`network` (two branches), `task` and `data` (their training, `vunet.task.Task`), `embedder` (the
+network at work), `evaluate` (recall beside HOG, SqueezeNet and chance).
 """

@@ -54,9 +54,9 @@ def opened(folder: Path) -> sqlite3.Connection:
         GalleryError: If there is no gallery, or it cannot be read.
     """
     path = folder / DATABASE
-    if not path.is_file():
-        raise GalleryError(_NONE.format(shown(folder)))
     with explained(folder):
+        if not path.is_file():
+            raise GalleryError(_NONE.format(shown(folder)))
         for mode in ("mode=rw", "mode=ro"):
             try:
                 return _checked(folder, _connected(path, mode))
@@ -71,11 +71,16 @@ def made(folder: Path) -> sqlite3.Connection:
     """As `opened`, after making the gallery where there is none.
 
     Raises:
-        GalleryError: If it can be neither read nor made, or another process makes it just now.
+        GalleryError: If it can be neither read nor made, another process makes it just now, or
+            the folder is used for something else.
     """
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / DATABASE
+        if not path.is_file() and any(f.name != LOCK for f in folder.iterdir()):
+            raise GalleryError(
+                f"{shown(folder)} holds other files; give an empty folder for the gallery"
+            )
         if not path.is_file() or _is_empty(path):
             lock = locked(folder)
             try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -36,6 +37,8 @@ from vunet.gallery.records import FileRow, Item, NewItem
 from vunet.gallery.trouble import explained
 
 _TRIES = 3
+_IDS_AT_ONCE = 10_000
+_INDEX_NAME = re.compile(r"\.?[a-z]+-\d+\.usearch(\.part)?")
 STALE_SHARE = 0.1
 """An index is renewed when so much of it is gone, or as much has come that it does not know ..."""
 STALE_MOST = 5_000
@@ -211,9 +214,9 @@ class Store:
 
     def items(self, ids: Sequence[int]) -> dict[int, Item]:
         """Items by id; those that are gone are left out."""
-        rows = self._rows(
+        rows = self._by_id(
             "SELECT items.id, path, x0, y0, x1, y1, detail FROM items JOIN files "
-            f"ON files.id = items.file WHERE items.id IN ({', '.join('?' * len(ids))})",
+            "ON files.id = items.file WHERE items.id",
             ids,
         )
         return {row[0]: _item(row) for row in rows}
@@ -284,12 +287,17 @@ class Store:
         raise AssertionError("the last try goes without an index")
 
     def _vectors(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        rows = self._rows(
-            f"SELECT id, vector FROM items WHERE id IN ({', '.join('?' * len(ids))})",
-            [int(i) for i in ids],
-        )
+        rows = self._by_id("SELECT id, vector FROM items WHERE id", ids.tolist())
         vectors = np.stack([np.frombuffer(row[1], np.float16) for row in rows])
         return np.array([row[0] for row in rows], np.int64), vectors.astype(np.float32)
+
+    def _by_id(self, question: str, ids: Sequence[int]) -> list[tuple]:
+        """Rows of a question that ends in the name of an id."""
+        rows = []
+        for start in range(0, len(ids), _IDS_AT_ONCE):  # SQLite takes some ten thousand
+            some = ids[start : start + _IDS_AT_ONCE]
+            rows += self._rows(f"{question} IN ({', '.join('?' * len(some))})", some)
+        return rows
 
     def _rows(self, question: str, values: Sequence[object] = ()) -> list[tuple]:
         with self._lock, explained(self.folder):
@@ -367,8 +375,8 @@ class Store:
     def _sweep(self) -> None:
         """Remove index files that are no longer named, and halves of some."""
         named = {row.file for row in self._index_rows().values()}
-        for path in (*self.folder.glob("*.usearch"), *self.folder.glob(".*.usearch.part")):
-            if path.name not in named:
+        for path in self.folder.iterdir():
+            if _INDEX_NAME.fullmatch(path.name) and path.name not in named:
                 with contextlib.suppress(OSError):  # some systems keep files that are in use
                     path.unlink()
 

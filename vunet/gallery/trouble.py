@@ -13,7 +13,7 @@ from vunet.images import shown
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_RIGHT = (errno.EACCES, errno.EPERM, errno.EROFS)
 _FULL = ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE", "SQLITE_IOERR_FSYNC")
-_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR", "SQLITE_MISMATCH", "SQLITE_FORMAT")
+_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT", "SQLITE_MISMATCH")
 _FORBIDDEN = ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")
 
 
@@ -33,7 +33,7 @@ def is_forbidden(error: sqlite3.Error) -> bool:
 
 def is_damaged(error: sqlite3.Error) -> bool:
     """Whether a database is not what it should be."""
-    return code_of(error).startswith(_DAMAGED)
+    return code_of(error).startswith(_DAMAGED) or "no such" in str(error)  # table or column
 
 
 @contextlib.contextmanager

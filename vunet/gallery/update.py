@@ -212,7 +212,8 @@ class _Update:
         except FileNotFoundError:
             return None
         photo = _Photo(replace(file, sha256=sha256), before)
-        base = self._same(photo)
+        base, moved = self._same(photo)
+        photo.moved_from = base if moved else None
         kept = frozenset() if base is None else self.makers.kept(base.made)
         if base is not None and base in (before, photo.moved_from):
             photo.kept = kept
@@ -221,31 +222,32 @@ class _Update:
         facts = {"made": kept | self.wanted}
         if base is not None and self.wanted <= kept:
             photo.file = replace(photo.file, height=base.height, width=base.width, **facts)
-            return photo
-        photo.looked = True
-        try:
-            image = read_image(path)
-        except ImageError as error:
-            if not path.exists():
-                return None
-            return _Photo(replace(photo.file, error=str(error)), before)
-        photo.file = replace(photo.file, height=image.shape[0], width=image.shape[1], **facts)
-        self._see(photo, image, self.wanted - kept)
+        else:
+            photo.looked = True
+            try:
+                image = read_image(path)
+            except ImageError as error:
+                if not path.exists():
+                    return None
+                return _Photo(replace(file, sha256=sha256, error=str(error)), before)
+            size = image.shape[:2]
+            photo.file = replace(photo.file, height=size[0], width=size[1], **facts)
+            self._see(photo, image, self.wanted - kept)
+        if base is not None and moved:
+            self.lost[base.sha256 or b""].remove(base)
         return photo
 
-    def _same(self, photo: _Photo) -> FileRow | None:
-        """A known file of the same content: this one, one that has moved here, or a copy."""
+    def _same(self, photo: _Photo) -> tuple[FileRow | None, bool]:
+        """A known file of the same content, this or another; whether it has moved here."""
         sha256, before = photo.file.sha256, photo.before
         if sha256 is None:
-            return None
+            return None, False
         if before is not None and before.error is None and before.sha256 == sha256:
-            return before
-        lost = [file for file in self.lost.get(sha256, ()) if file.error is None]
-        if before is None and lost:
-            self.lost[sha256].remove(lost[0])
-            photo.moved_from = lost[0]
-            return lost[0]
-        return next(iter(self.store.same_content(sha256)), None)
+            return before, False
+        lost = self.lost.get(sha256, [])
+        if before is None and lost and lost[0].error is None:
+            return lost[0], True
+        return next(iter(self.store.same_content(sha256)), None), False
 
     def _see(self, photo: _Photo, image: np.ndarray, missing: frozenset[str]) -> None:
         """Find people, and cut out what is to be embedded."""

@@ -15,7 +15,14 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.vunet.gallery.tiny import StickFinder, TinyEmbedder, contents, fill, write_picture
+from tests.vunet.gallery.tiny import (
+    StickFinder,
+    TinyEmbedder,
+    contents,
+    fill,
+    stamp,
+    write_picture,
+)
 from vunet.gallery.gallery import FOLDER, Gallery
 from vunet.gallery.trouble import GalleryError
 from vunet.gallery.update import Report
@@ -63,7 +70,7 @@ def test_each_change_is_told_and_the_rest_left_alone(photos: Path, tmp_path: Pat
     (photos / "03.png").rename(photos / "elsewhere.png")
     (photos / "a" / "01.png").rename(photos / "a" / "b" / "moved deeper.png")
     (photos / "06.png").unlink()
-    os.utime(photos / "09.png")  # touched, no more
+    stamp(photos / "09.png")  # touched, no more
     embedder = TinyEmbedder()
     assert figures(brought_up(photos, embedder)) == (40, 1, 1, 2, 1, 0)
     assert embedder.seen == 2
@@ -115,9 +122,12 @@ def test_any_changes_at_all(photos: Path, tmp_path: Path, seed: int):
             elif chance < 0.15:
                 path.rename(photos / f"moved-{seed}-{step}-{path.name}")
             elif chance < 0.2:
-                shutil.copy(path, photos / f"copy-{seed}-{step}-{path.name}")
+                copy = photos / f"copy-{seed}-{step}-{path.name}"
+                shutil.copy(path, copy)
+                stamp(copy)
             elif chance < 0.25:
                 path.write_bytes(path.read_bytes()[:40])
+                stamp(path)
             elif chance < 0.3:
                 path.replace(files[int(rng.integers(len(files)))])
         with opened(photos, TinyEmbedder(str(rng.integers(2)))) as gallery:

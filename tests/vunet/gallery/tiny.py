@@ -7,6 +7,9 @@ ControlNet's colours for photos of people. `fill` is what the tests of sudden de
 from __future__ import annotations
 
 import hashlib
+import itertools
+import os
+import resource
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +22,11 @@ from pose.estimator import Detection
 from pose.stick import read_controlnet
 from vunet.gallery import store, update
 from vunet.gallery.gallery import Gallery
+from vunet.gallery.records import FileRow, NewItem
+from vunet.gallery.trouble import GalleryError
+
+MAKER = "tiny:1"
+_times = itertools.count(1_700_000_000_000_000_000, 1_000_000_000)
 
 
 class TinyEmbedder:
@@ -80,6 +88,13 @@ def write_picture(path: Path, seed: int, size: tuple[int, int] = (32, 24)) -> No
     cv2.line(image, c, d, rng.integers(0, 256, 3).tolist(), 2)
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), image)
+    stamp(path)
+
+
+def stamp(path: Path) -> None:
+    """Give a file a time that no other has: clocks of file systems tick slowly."""
+    when = next(_times)
+    os.utime(path, ns=(when, when))
 
 
 def contents(gallery: Gallery) -> set[tuple[object, ...]]:
@@ -104,9 +119,38 @@ def fill(folder: str, where: str) -> None:
         gallery.update(poses=False)
 
 
-def hold(where: str, seconds: float, ready: object) -> None:
-    """Write-lock a gallery for a while."""
+def hold(where: str, ready: object) -> None:
+    """Write-lock a gallery until killed."""
     kept = store.Store.open(Path(where))
     with kept.writing():
         ready.set()  # type: ignore[attr-defined]
-        time.sleep(seconds)
+        time.sleep(3600)
+
+
+def unit(n: int, dims: int, seed: int) -> np.ndarray:
+    """(n, dims) float32, of length 1."""
+    found = np.random.default_rng(seed).standard_normal((n, dims)).astype(np.float32)
+    return found / np.linalg.norm(found, axis=1, keepdims=True)
+
+
+def put(kept: store.Store, vectors: np.ndarray, first: int = 0, kind: str = "look") -> None:
+    """One file for each vector, named by its number."""
+    with kept.writing(), kept.transaction():
+        for number, vector in enumerate(vectors, first):
+            item = NewItem(kind, MAKER, (0.0, 0.0, 1.0, 1.0), vector)
+            kept.put(FileRow(f"{number}.jpg", 1, 1), [item], frozenset())
+
+
+def fill_until_full(folder: str, room: int, said: object) -> None:
+    """Write until the system refuses files longer than `room`, and tell what was said then."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+    kept = store.Store.open(Path(folder))
+    store.EXACT_BELOW = 200
+    try:
+        for batch in range(10_000):
+            put(kept, unit(50, 128, batch), first=50 * batch)
+            with kept.writing():
+                kept.renew_indexes()
+        said.put("never full")  # type: ignore[attr-defined]
+    except GalleryError as error:
+        said.put(str(error))  # type: ignore[attr-defined]
