@@ -711,6 +711,10 @@ class App:
     """Weights, by name (see `vunet models`) or file."""
     drawing_model: Annotated[str | None, arg(metavar="MODEL", help_behavior_hint="")] = None
     """Weights of the tab Draw, by name, file or run folder; unless given, all that ship."""
+    gallery: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="")] = None
+    """Folder of photos that `vunet index` went through, to be searched in the tab Find."""
+    find_model: Annotated[str | None, arg(metavar="MODEL", help_behavior_hint="")] = None
+    """Weights of the tab Find, by name, file or run folder; those of `vunet index`."""
     device: Device = "auto"
     """Where the network runs."""
 
@@ -730,7 +734,8 @@ class App:
 
         engine = Engine.load(self.model, device=self.device)
         print(f"http://127.0.0.1:{self.port}", flush=True)
-        serve(engine, self.port, [self.drawing_model] if self.drawing_model else None)
+        drawings = [self.drawing_model] if self.drawing_model else None
+        serve(engine, self.port, drawings, self.gallery, self.find_model)
         return 0
 
 

@@ -8,7 +8,8 @@ Its value is `{"size": [height, width], "strokes": [...]}` in pixels of the pape
 A colour may be absent, which is ink; the second is an area that was filled in, from x0 to before x1
 in each row y. The browser alone writes the value, and triggers `release` after each stroke, fill,
 undo, redo and clear. Python may set `lines` ([x0, y0, x1, y1, "#rrggbb"] each, laid over the
-strokes) and `painting` (whether colours are offered).
+strokes), `shadow` and `strength` (a picture's address, laid under the strokes, and from 0 to 1 how
+strongly; no part of the value) and `painting` (whether colours are offered).
 """
 
 from __future__ import annotations
@@ -82,6 +83,8 @@ def drawing_pad(
         apply_default_css=False,
         elem_id=elem_id,
         lines=[],
+        shadow="",
+        strength=1,
         painting=painting,
         starts=dict(starts or {}),
     )

@@ -1,7 +1,8 @@
 """The app's page: a photo on the left, and tabs in which its person takes poses.
 
-    Panel (photo, background, settings)  |  Re-pose · Pose editor · Scribble · Mix · Sequence
-    (for *Draw*, which needs no person, the panel steps aside)
+    Panel (photo, background, settings)  |  Re-pose · Pose editor · Scribble · Mix · Sequence ·
+                                         |  Draw · Find
+    (for *Draw* and *Find*, which need no person, the panel steps aside)
 
 Each tab is a module of its own and goes through `apps.studio.Studio` to the engine. Nothing on the
 page comes from another machine: the type is the system's own, and pictures and scripts are served
@@ -24,9 +25,12 @@ from gradio import themes
 
 from apps.demo import examples
 from apps.editor import PoseEditor
+from apps.finding import Finding, Searched, finds
+from apps.guidance import Guidance
 from apps.studio import Studio, panel
 from apps.tab_draw import draw_tab, drawing_weights
 from apps.tab_editor import editor_tab
+from apps.tab_find import Onwards, find_tab
 from apps.tab_mix import mix_tab
 from apps.tab_repose import repose_tab
 from apps.tab_scribble import scribble_tab
@@ -69,25 +73,35 @@ def theme() -> themes.Base:
     )
 
 
-def build(engine: Engine, drawings: Sequence[str | Path] | None = None) -> gr.Blocks:
+def build(
+    engine: Engine,
+    drawings: Sequence[str | Path] | None = None,
+    gallery: Path | None = None,
+    finder: str | Path | None = None,
+) -> gr.Blocks:
     """The page.
 
     For programs each tab has endpoints: `/repose`, `/edit_pose`, `/import_pose`, `/export_pose`,
-    `/scribble`, `/mix`, `/sample`, `/sequence` and `/draw`; their parameters are the page's fields.
+    `/scribble`, `/mix`, `/sample`, `/sequence`, `/draw`, `/find` and `/add_photos`; their
+    parameters are the page's fields.
 
     Args:
         engine: Draws the pictures, one after the other.
         drawings: Weights that paint drawings, by name, file or run folder; None takes those that
             ship with the project. The tab *Draw* is there if there are any.
+        gallery: Folder of photos that `vunet index` went through; visitors may give others.
+        finder: Weights that find photos, by name, file or run folder; None takes those that ship
+            with the project. The tab *Find* is there if there are any.
 
     Returns:
         The page, not yet served; see `launch`.
 
     Raises:
-        ValueError: A sentence, if weights given for drawings cannot be used.
+        ValueError: A sentence, if weights or a gallery that are given cannot be used.
     """
     painting = drawing_weights(drawings)
     studio = Studio(engine)
+    finding = Finding(studio, finder, gallery) if finds(finder, gallery) else None
     page = gr.Blocks(title="vunet: re-pose a person", analytics_enabled=False)
     with page:
         gr.Markdown(
@@ -96,6 +110,7 @@ def build(engine: Engine, drawings: Sequence[str | Path] | None = None) -> gr.Bl
             "this computer; nothing leaves it.",
             elem_id="title",
         )
+        searched = Searched.at_first()
         with gr.Row(elem_id="columns", equal_height=False):
             with gr.Column(scale=3, min_width=240, elem_id="person"):
                 common = panel(studio)
@@ -108,7 +123,7 @@ def build(engine: Engine, drawings: Sequence[str | Path] | None = None) -> gr.Bl
                 with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
                     with gr.Tab("Re-pose", id="repose") as tab:
                         common.opened(tab)
-                        repose_tab(studio, common, editor)
+                        poses = repose_tab(studio, common, editor)
                     with gr.Tab("Pose editor", id="editor") as tab:
                         editor_tab(studio, common, tab, editor)
                     with gr.Tab("Scribble", id="scribble") as tab:
@@ -118,9 +133,17 @@ def build(engine: Engine, drawings: Sequence[str | Path] | None = None) -> gr.Bl
                     with gr.Tab("Sequence", id="sequence") as tab:
                         common.opened(tab)
                         sequence_tab(studio, common)
+                    like = None
                     if painting:
+                        guidance = None if finding is None else Guidance(finding, searched)
                         with gr.Tab("Draw", id="draw", elem_id="draw-tab") as tab:
-                            draw_tab(studio, common, tab, painting)
+                            like = draw_tab(studio, common, tab, painting, guidance)
+                    if finding is not None:
+                        onwards = Onwards(tabs, poses, like)
+                        with gr.Tab("Find", id="find", elem_id="find-tab") as tab:
+                            find_tab(studio, common, tab, finding, searched, onwards)
+        if finding is not None:
+            page.unload(finding.left)
     return page
 
 
@@ -130,6 +153,8 @@ def launch(
     *,
     block: bool,
     drawings: Sequence[str | Path] | None = None,
+    gallery: Path | None = None,
+    finder: str | Path | None = None,
 ) -> gr.Blocks:
     """Serve the page on 127.0.0.1.
 
@@ -138,6 +163,8 @@ def launch(
         port: Port; one that is free if None.
         block: Serve until stopped; otherwise return while a thread of its own serves.
         drawings: Weights that paint drawings, see `build`.
+        gallery: Folder of photos, see `build`.
+        finder: Weights that find photos, see `build`.
 
     Returns:
         The page; its `local_url` says where it is, its `close` stops it.
@@ -148,7 +175,7 @@ def launch(
     # no records of events, and no sums over all of them after each, for a page that is off
     os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
     os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(10**12)
-    page = build(engine, drawings)
+    page = build(engine, drawings, gallery, finder)
     page.own_folder = own  # pyright: ignore[reportAttributeAccessIssue] - lives as long as the page
     page.queue(default_concurrency_limit=1, max_size=MAX_WAITING)
     page.launch(
@@ -173,7 +200,13 @@ def launch(
     return page
 
 
-def serve(engine: Engine, port: int, drawings: Sequence[str | Path] | None = None) -> None:
+def serve(
+    engine: Engine,
+    port: int,
+    drawings: Sequence[str | Path] | None = None,
+    gallery: Path | None = None,
+    finder: str | Path | None = None,
+) -> None:
     """Serve the page on 127.0.0.1 until stopped; see `build`."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the temporary folder goes, too
-    launch(engine, port, block=True, drawings=drawings)
+    launch(engine, port, block=True, drawings=drawings, gallery=gallery, finder=finder)

@@ -15,7 +15,10 @@ import numpy as np
 
 from apps.cancel import cancel_button, cancellable, staged
 from apps.errors import UsageError
+from apps.finding import THE_FOLDER, Own
+from apps.guidance import Guidance, nearest_list
 from apps.live import live_hint, live_view
+from apps.matches import nothing
 from apps.pad import drawing_of, drawing_pad, is_blank
 from apps.starts import starts
 from apps.studio import (
@@ -100,7 +103,13 @@ def drawing_weights(given: Sequence[str | Path] | None = None) -> list[DrawingWe
     return found
 
 
-def draw_tab(studio: Studio, panel: Panel, tab: gr.Tab, weights: Sequence[DrawingWeights]) -> None:
+def draw_tab(
+    studio: Studio,
+    panel: Panel,
+    tab: gr.Tab,
+    weights: Sequence[DrawingWeights],
+    guidance: Guidance | None = None,
+) -> gr.Image:
     """Lay out the tab; its endpoint for programs is `/draw`.
 
     Args:
@@ -108,6 +117,10 @@ def draw_tab(studio: Studio, panel: Panel, tab: gr.Tab, weights: Sequence[Drawin
         panel: Says which tab is open.
         tab: Its own.
         weights: From `drawing_weights`, one at least.
+        guidance: What photos add, if there are any.
+
+    Returns:
+        The field for the photo whose look is taken.
     """
     by_name = {one.name: one for one in weights}
     first = weights[0]
@@ -130,6 +143,7 @@ def draw_tab(studio: Studio, panel: Panel, tab: gr.Tab, weights: Sequence[Drawin
                 painting=first.painted,
                 starts=starts(),
             )
+            shadow = None if guidance is None else guidance.slider()
             drawing = picture_field(
                 "Picture of a drawing",
                 "draw-file",
@@ -164,7 +178,8 @@ def draw_tab(studio: Studio, panel: Panel, tab: gr.Tab, weights: Sequence[Drawin
                     elem_id="draw-variations",
                 )
                 result_notes = gr.Markdown(elem_classes="notes", elem_id="draw-notes")
-            made = gr.State(())
+                near = None if guidance is None else nearest_list()
+            made, nearest = gr.State(()), gr.State(nothing())
         with gr.Column(scale=3, min_width=250, elem_id="draw-look"):
             like = picture_field(
                 "Photo whose look it gets",
@@ -318,6 +333,8 @@ def draw_tab(studio: Studio, panel: Panel, tab: gr.Tab, weights: Sequence[Drawin
         strength: float = 1,
         temperature: float = 1,
         seed: float | None = 0,
+        own: Own | None = None,
+        where: str = THE_FOLDER,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - how gradio passes it
     ) -> Generator[None, None, Any]:
         """Pictures of a drawing (a picture's file, or strokes of the pad) in a photo's look."""
@@ -333,7 +350,9 @@ def draw_tab(studio: Studio, panel: Panel, tab: gr.Tab, weights: Sequence[Drawin
             paths.append(str(folder / f"drawing-{number + 1}.png"))
             found[-1].save(paths[-1])
             yield
-        return paths[0], notes_of(found[0].warnings, (drawing, like)), paths, tuple(paths)
+        cited = nothing() if guidance is None else guidance.nearest(paper, own, where)
+        notes = notes_of(found[0].warnings, (drawing, like))
+        return paths[0], notes, paths, tuple(paths), cited
 
     @told
     def chosen(paths: tuple[str, ...], event: gr.SelectData) -> str:
@@ -352,16 +371,24 @@ def draw_tab(studio: Studio, panel: Panel, tab: gr.Tab, weights: Sequence[Drawin
         return named, gr.update(painting=now.painted)
 
     settings = [model, kind, strength, temperature, seed]
+    states = [] if guidance is None else guidance.states
     call = {
         "fn": draw,
-        "inputs": [drawing, pad, like, variations, *settings],
-        "outputs": [picture, result_notes, gallery, made],
+        "inputs": [drawing, pad, like, variations, *settings, *states],
+        "outputs": [picture, result_notes, gallery, made, nearest],
         "show_progress_on": picture,
         "api_name": "draw",
         **ENGINE,
     }
     (drawn,) = cancellable(stop, [(go.click, call)], shows=[block])
     drawn.success(lambda paths: gr.update(visible=len(paths) > 1), made, gallery, **QUIET)
+    if near is not None:
+        drawn.success(
+            lambda cited: (gr.update(visible=bool(cited["matches"])), cited),
+            nearest,
+            list(near),
+            **QUIET,
+        )
     gallery.select(chosen, made, picture, **QUIET)
     model.input(other_model, [model, kind], [kind, pad], **QUIET)
     source.input(
@@ -377,6 +404,9 @@ def draw_tab(studio: Studio, panel: Panel, tab: gr.Tab, weights: Sequence[Drawin
     triggers = [pad.release, drawing.change, like.change, strength.input, temperature.input]
     triggers += [kind.input, model.input, seed.change]
     panel.follow(tab, follow, [drawing, pad, like, *settings], [live, notes], triggers)
+    if guidance is not None and shadow is not None:
+        guidance.follow(panel, tab, (drawing, pad, shadow), [drawing.change])
+    return like
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
@@ -48,13 +48,28 @@ def preset_thumbnails() -> list[tuple[np.ndarray, str]]:
     ]
 
 
-def repose_tab(studio: Studio, panel: Panel, edited: gr.HTML) -> None:
+@dataclass(frozen=True)
+class PoseFields:
+    """Where the tab takes the pose from; other tabs fill them."""
+
+    kind: gr.Radio
+    photo: gr.Image
+    file: gr.File
+    choose: Callable[[str], list[dict[str, Any]]]
+    """A kind -> updates of `choices`, which show the field of this kind alone."""
+    choices: list[Any]
+
+
+def repose_tab(studio: Studio, panel: Panel, edited: gr.HTML) -> PoseFields:
     """Lay out the tab; its endpoint for programs is `/repose`.
 
     Args:
         studio: Draws.
         panel: Photo and settings.
         edited: The pose editor of the next tab.
+
+    Returns:
+        Fields that other tabs fill.
     """
     with gr.Row(equal_height=False):
         with gr.Column(min_width=240):
@@ -168,6 +183,7 @@ def repose_tab(studio: Studio, panel: Panel, edited: gr.HTML) -> None:
         *(panel.retarget, panel.person, panel.seed),
     ]
     view.drawn_by(triggers, stop, {"fn": repose, "inputs": inputs}, "repose")
+    return PoseFields(kind, pose_photo, pose_file, choose, choices)
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,10 @@
 // {width, rub, colour, points: [[x, y], ...]} or, filled in, {colour, runs: [[y, x0, x1], ...]}.
 // `release` is triggered when a stroke ends and whenever the drawing changes otherwise.
 //
-// From Python: `props.lines`, [x0, y0, x1, y1, colour] each, is laid over the strokes; `props.starts`
-// holds ready-made drawings by name; `props.painting` says whether there are colours.
+// From Python: `props.lines`, [x0, y0, x1, y1, colour] each, is laid over the strokes; `props.shadow`
+// is a picture's address, laid under them as strongly as `props.strength` says and no part of the
+// drawing; `props.starts` holds ready-made drawings by name; `props.painting` says whether there are
+// colours.
 
 const canvas = element.querySelector("canvas");
 const view = canvas.getContext("2d");
@@ -28,6 +30,7 @@ let strokes = props.value.strokes ?? [];
 let past = [];
 let future = [];
 let lines = [];
+let shadow = null; // a picture
 let stroke = null;
 let tool = "brush";
 let colour = INK;
@@ -64,6 +67,12 @@ function redraw() {
   view.globalAlpha = lines.length ? 0.35 : 1;
   view.drawImage(sheet.canvas, 0, 0);
   if (stroke) trace(view, stroke);
+  if (shadow) {
+    view.globalCompositeOperation = "multiply"; // as if it lay under the strokes
+    view.globalAlpha = props.strength ?? 1;
+    view.drawImage(shadow, 0, 0, width, height);
+    view.globalCompositeOperation = "source-over";
+  }
   view.globalAlpha = 1;
   view.lineCap = "round";
   for (const [thick, shade] of [[9, "#ffffff"], [5, null]]) {
@@ -358,6 +367,23 @@ function painting() {
   if (palette.hidden && colour !== INK) dip(INK);
 }
 
+function underlay() {
+  const wanted = props.shadow;
+  if (!wanted) {
+    shadow = null;
+    return redraw();
+  }
+  const picture = new Image();
+  picture.onload = () => {
+    if (props.shadow !== wanted) return; // another one by now
+    shadow = picture;
+    redraw();
+  };
+  picture.src = wanted;
+}
+
+watch("shadow", underlay);
+watch("strength", redraw);
 watch("lines", () => {
   if (stroke) return;
   lines = props.lines ?? [];

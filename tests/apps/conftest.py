@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from apps.demo import example
+from apps.pad import SIZE, drawing_of
+from apps.starts import starts
 from tests.apps.tiny import FLAGS, tiny_drawing, tiny_person
 
 WIDE = (1280, 900)
@@ -35,6 +38,63 @@ def tiny_drawings(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Weights of small networks that paint drawings at random: of lines, and of regions."""
     folder = tmp_path_factory.mktemp("drawings")
     return [tiny_drawing(folder, shape) for shape in ("lines", "regions")]
+
+
+@pytest.fixture(scope="session")
+def tiny_finder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of a small network that finds photos at random, but the same for the same."""
+    import torch
+
+    from vunet.checkpoint import save_network
+    from vunet.config import FindConfig
+    from vunet.networks import build
+
+    path = tmp_path_factory.mktemp("finder") / "tiny-find.safetensors"
+    config = FindConfig(
+        size=(64, 48),
+        photo_channels=(8, 8, 16, 16),
+        drawing_channels=(8, 8, 16, 16),
+        map_channels=4,
+        drawing_dim=16,
+        look_channels=(4, 8),
+        look_dim=8,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        save_network(build(config), path, config)
+    return path
+
+
+@pytest.fixture(scope="session")
+def garments(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of twelve "photos" of clothes: T-shirts, trousers and dresses in four colours."""
+    folder = tmp_path_factory.mktemp("garments")
+    for name, strokes in starts().items():
+        inside = inside_of(strokes)
+        for number, colour in enumerate([(150, 40, 40), (40, 90, 60), (50, 60, 140), (40, 40, 40)]):
+            image = np.full((*SIZE, 3), 235 - 8 * number, np.uint8)
+            image[inside] = colour
+            Image.fromarray(image).save(folder / f"{name.lower()} {number + 1}.jpg", quality=92)
+    return folder
+
+
+def inside_of(strokes: list[dict[str, Any]]) -> np.ndarray:
+    """(H, W) bool, what the outline of a drawing holds."""
+    ink = (drawing_of({"strokes": strokes}).min(2) < 200).astype(np.uint8)
+    ink = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
+    outside = ink.copy()
+    cv2.floodFill(outside, None, (0, 0), 2)
+    return outside != 2
+
+
+@pytest.fixture(scope="session")
+def gallery(garments: Path, tiny_finder: Path) -> Path:
+    """The same folder, indexed."""
+    from vunet.gallery.gallery import Gallery
+
+    with Gallery.open(garments, create=True, embedder=tiny_finder) as made:
+        made.update(poses=False)
+    return garments
 
 
 @pytest.fixture(scope="session")
