@@ -28,6 +28,8 @@ class Guidance:
     def __init__(self, finding: Finding, searched: Searched) -> None:
         self._finding = finding
         self._searched = searched
+        self.strength: gr.Slider | None = None
+        """How strong the shadow is, once laid out; hidden as long as there are no photos."""
 
     @property
     def states(self) -> list[gr.State]:
@@ -36,7 +38,7 @@ class Guidance:
 
     def slider(self) -> gr.Slider:
         """Lay out how strong the shadow is."""
-        return gr.Slider(
+        self.strength = gr.Slider(
             0,
             1,
             value=GENTLE,
@@ -44,8 +46,10 @@ class Guidance:
             label="Shadow",
             info="Outlines of the photos that match best, under your strokes; 0 is off.",
             buttons=[],
+            visible=self._finding.has_folder,
             elem_id="draw-shadow",
         )
+        return self.strength
 
     def follow(
         self,

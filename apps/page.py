@@ -133,13 +133,13 @@ def build(
                     with gr.Tab("Sequence", id="sequence") as tab:
                         common.opened(tab)
                         sequence_tab(studio, common)
-                    like = None
+                    like, guidance = None, None
                     if painting:
                         guidance = None if finding is None else Guidance(finding, searched)
                         with gr.Tab("Draw", id="draw", elem_id="draw-tab") as tab:
                             like = draw_tab(studio, common, tab, painting, guidance)
                     if finding is not None:
-                        onwards = Onwards(tabs, poses, like)
+                        onwards = Onwards(tabs, poses, like, guidance and guidance.strength)
                         with gr.Tab("Find", id="find", elem_id="find-tab") as tab:
                             find_tab(studio, common, tab, finding, searched, onwards)
         if finding is not None:

@@ -271,6 +271,8 @@ def find_tab(
         [searched.where, photos, place],
         **QUIET,
     )
+    if onwards.shadow is not None:
+        added.success(lambda: gr.update(visible=True), None, onwards.shadow, **QUIET)
     other = place.input(lambda where: where, place, searched.where, **QUIET)
     triggers = [pad.release, given.change, preset.input, by.input, mirror.input, count.input]
     panel.follow(tab, follow, inputs, outputs, [*triggers, moved.success, other.success])
@@ -298,6 +300,8 @@ class Onwards:
     pose: PoseFields
     look: gr.Image | None
     """Of the tab *Draw*, if there is one."""
+    shadow: gr.Slider | None
+    """The same; to be seen as soon as there are photos."""
 
     def buttons(self) -> list[tuple[str, str]]:
         """Words and ids."""
