@@ -125,7 +125,7 @@ def train(config: TrainConfig, datasets: list[Dataset], plan: TrainPlan) -> dict
         start, _ = load_network(plan.init)
         if not _fits(cast(Any, start.config), config.model):
             raise TrainError(f"{plan.init}: made with other network settings: {start.config}")
-        model.load_state_dict(start.state_dict())
+        model.load_state_dict(_begun_from(start, model))
     model = model.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     average = copy.deepcopy(model).requires_grad_(False).eval()
     optimiser = torch.optim.AdamW(
@@ -236,10 +236,24 @@ def train(config: TrainConfig, datasets: list[Dataset], plan: TrainPlan) -> dict
 def _fits(own: NetworkConfig, asked: NetworkConfig) -> bool:
     """Whether weights can begin a run; a drawing network's do for pictures of any size and kind."""
     if isinstance(own, DrawingConfig) and isinstance(asked, DrawingConfig):
-        if len(own.classes) != len(asked.classes):
-            return False
-        own = dataclasses.replace(own, size=asked.size, shape=asked.shape, classes=asked.classes)
+        own = dataclasses.replace(
+            own, size=asked.size, shape=asked.shape, classes=asked.classes, people=asked.people
+        )
     return own == asked
+
+
+def _begun_from(start: nn.Module, fresh: nn.Module) -> dict[str, Tensor]:
+    """The state of trained weights for a fresh network; classes that they do not know stay new."""
+    state = start.state_dict()
+    own, asked = cast(Any, start.config), cast(Any, fresh.config)
+    if "prior.classes.weight" in state and own.classes != asked.classes:
+        known, table = state["prior.classes.weight"], fresh.state_dict()["prior.classes.weight"]
+        rows = [own.classes.index(c) + 1 if c in own.classes else -1 for c in asked.classes]
+        for row, old in enumerate([0, *rows]):
+            if old >= 0:
+                table[row] = known[old]
+        state["prior.classes.weight"] = table
+    return state
 
 
 def make_task(

@@ -232,6 +232,15 @@ def test_a_run_learns_stops_resumes_and_starts_another(drawn_set: Path, tmp_path
     init = str(tmp_path / "run")
     other = dataclasses.replace(plan, out=tmp_path / "other", init=init)
     assert train(dataclasses.replace(whole, steps=1, batch_size=1), data, other)["step"] == 1
+    fewer = dataclasses.replace(model, classes=("Trousers", "Hat"), people=True)
+    third = dataclasses.replace(other, out=tmp_path / "classes")
+    still = dataclasses.replace(whole, model=fewer, steps=1, batch_size=1, learning_rate=1e-12)
+    train(still, data, third)
+    begun, _ = load_model(tmp_path / "classes")
+    rows = begun.state_dict()["prior.classes.weight"], net.state_dict()["prior.classes.weight"]
+    assert model.classes == ("Shirt", "Trousers")
+    for new, old in ((0, 0), (1, 2)):  # unknown, trousers
+        torch.testing.assert_close(rows[0][new], rows[1][old], atol=2e-3, rtol=2e-3)
     wider = dataclasses.replace(whole, model=dataclasses.replace(model, slots=3))
     with pytest.raises(TrainError, match="other network settings"):
         train(wider, data, dataclasses.replace(other, out=tmp_path / "third"))
