@@ -27,23 +27,25 @@ _KEPT = 64
 """Spectra of things, and as many of grounds."""
 _CALM = 9.0
 """Standard deviation in pixels of what counts as shading, not texture."""
-_FLOOR, _RANGE = -4.0, 10.0
+_FLOOR, _RANGE = -9.0, 10.0
 """Of the logarithm of amplitudes that a byte holds."""
 _FILE = Path(__file__).with_name("cloth.png")
-_MOST = 26.0
-"""Largest standard deviation of a texture, of 255."""
+_MOST = 0.2
+"""Largest standard deviation of a texture, as a share of the light."""
+_DARKEST = 24.0
+"""Light that is added to black, of 255: its texture is seen as well."""
 
 
 def spectrum(image: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
-    """Amplitudes of the texture in the calmest part of a mask (prints and buttons are elsewhere).
+    """Amplitudes of the texture in an ordinary part of a mask, neither its calmest nor a print.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         mask: (H, W) bool.
 
     Returns:
-        (SIDE, SIDE // 2 + 1) float32, of a patch's luminance in 0..255 without its shading; None
-        where no patch fits in.
+        (SIDE, SIDE // 2 + 1) float32, of a patch's luminance without its shading, as a share of
+        its light; None where no patch fits in.
     """
     half = SIDE // 2
     room = cv2.erode(np.pad(mask, 1).astype(np.uint8), np.ones((SIDE + 1, SIDE + 1)))[1:-1, 1:-1]
@@ -52,8 +54,10 @@ def spectrum(image: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
     light = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
     detail = light - cv2.GaussianBlur(light, (0, 0), _CALM)
     power = cv2.blur(detail**2, (SIDE, SIDE))
-    y, x = np.unravel_index(int(np.where(room > 0, power, np.inf).argmin()), room.shape)
-    patch = detail[y - half : y + half, x - half : x + half]
+    unlike = np.abs(power - np.median(power[room > 0]))
+    y, x = np.unravel_index(int(np.where(room > 0, unlike, np.inf).argmin()), room.shape)
+    there = slice(y - half, y + half), slice(x - half, x + half)
+    patch = detail[there] / (light[there].mean() + _DARKEST)
     window = np.outer(np.hanning(SIDE), np.hanning(SIDE))
     return np.abs(np.fft.rfft2((patch - patch.mean()) * window)).astype(np.float32)
 
@@ -67,7 +71,7 @@ def texture(amplitudes: np.ndarray, size: tuple[int, int], rng: np.random.Genera
         rng: Decides the phases.
 
     Returns:
-        (height, width) float32, mean 0, as strong as the patch was.
+        (height, width) float32, mean 0, a share of the light, as strong as the patch was.
     """
     # Parseval: the middle columns of rfft2 stand for two
     weight = np.full(amplitudes.shape, 2.0)
@@ -123,8 +127,8 @@ def woven(picture: np.ndarray, inside: np.ndarray, seed: int, amount: float = 1.
     share = cv2.resize(inside.astype(np.float32), wh, interpolation=cv2.INTER_LINEAR)
     share = cv2.GaussianBlur(share, (0, 0), 0.004 * max(wh))
     field = fields[1] + share * (fields[0] - fields[1])
-    light = picture.mean(2, keepdims=True) / 255
-    return picture + amount * field[..., None] * (0.35 + 0.65 * light)
+    light = picture.mean(2, keepdims=True).clip(0, 255) + _DARKEST
+    return picture + amount * field[..., None] * light
 
 
 def main() -> None:
