@@ -22,6 +22,7 @@ from tests.vunet.gallery.tiny import (
     stamp,
     write_picture,
 )
+from vunet.gallery import store, update
 from vunet.gallery.gallery import FOLDER, Gallery
 from vunet.gallery.trouble import GalleryError
 from vunet.gallery.update import Report
@@ -278,8 +279,12 @@ def test_second_writer_is_refused(photos: Path):
 
 
 @pytest.mark.slow
-def test_killed_fifty_times(tmp_path: Path):
+def test_killed_fifty_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """SIGKILL at random moments: the gallery opens, and the next run completes it."""
+    # `fill` sets these in this process, too: have them put back
+    monkeypatch.setattr(update, "BATCH", update.BATCH)
+    monkeypatch.setattr(update, "_RENEWED_EVERY", update._RENEWED_EVERY)
+    monkeypatch.setattr(store, "EXACT_BELOW", store.EXACT_BELOW)
     folder, where = tmp_path / "photos", tmp_path / "gallery"
     for i in range(90):
         write_picture(folder / f"{i:03d}.png", i, (16, 16))
@@ -306,7 +311,7 @@ def test_killed_fifty_times(tmp_path: Path):
     for _ in range(50):
         shutil.rmtree(where)
         child = started()
-        time.sleep(float(rng.uniform(0, max(lasting))))
+        time.sleep(float(rng.uniform(0, min(lasting))))
         child.kill()  # SIGKILL; nothing where it has ended
         child.join()
         if (where / "gallery.sqlite").is_file() and (where / "gallery.sqlite").stat().st_size:
