@@ -156,14 +156,19 @@ class Part:
         return self.ids, np.concatenate([np.zeros(0, np.float32), *scores])
 
     def approximate(self, query: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Ids and cosines of k or more of the nearest that the index knows, fewer if it ends."""
+        """Ids and cosines of k or more of the nearest that the index knows, fewer if it ends.
+
+        Who asks for all gets all: walking the graph may miss a few, so they are gone through.
+        """
         assert self.index is not None
-        count = k
+        count = min(k, self.index.size)
         while True:
-            found = self.index.search(np.asarray(query, np.float32), count, threads=1)
+            every = count == self.index.size
+            vector = np.asarray(query, np.float32)
+            found = self.index.search(vector, count, threads=1, exact=every)
             ids = found.keys.astype(np.int64)
             there = ~np.isin(ids, self.removed)
-            if there.sum() >= k or count >= self.index.size:
+            if there.sum() >= k or every:
                 return ids[there], 1 - found.distances[there].astype(np.float32)
             count = min(2 * count, self.index.size)
 
