@@ -8,8 +8,11 @@ from torch import Tensor
 
 from vunet.config import TrainConfig
 from vunet.drawing.data import THING, DrawingBatch
-from vunet.drawing.network import Carried, Drawn, resized_places
+from vunet.drawing.network import Carried, Drawn
 from vunet.losses import HingeRival, PatchDiscriminator, SqueezeFeatures, divergence, perceptual
+
+_LEAST_SHARE = 0.004
+"""Of a picture: smaller regions are not asked to agree."""
 
 
 def drawing_losses(
@@ -42,7 +45,8 @@ def drawing_losses(
         "generated": ((drawn.generated - truth).abs() * weight).mean() * 1.5,
     }
     if features is not None:
-        # only what has a truth: as many each time would need a fixed share of them
+        # Samples without a truth would cost time and add nothing. `perceptual` gives the mean of
+        # those left, which must count in proportion to how many of the batch they are.
         rows = batch.own > 0
         shown, true = (drawn.image * valid)[rows], (truth * valid)[rows]
         if len(shown):
@@ -102,7 +106,7 @@ def _cross_losses(drawn: Drawn, carried: Carried, batch: DrawingBatch) -> dict[s
         unlike = -(wanted.flatten(2) * (seen + 1e-3).log()).sum()
     parts = {"attention": unlike / amount}
     # the refined places
-    places = resized_places(carried.places.float(), (there.shape[2], there.shape[3]))
+    places = carried.places.float()
     fetched = F.grid_sample(there, places, align_corners=False, padding_mode="border")
     parts["kind"] = (asked * (1 - fetched)).sum() / amount
     # what is of another kind must not be copied
@@ -127,10 +131,6 @@ def _alike(batch: DrawingBatch) -> Tensor:
     """(B,) 1 where regions of the drawing and of the reference are told apart alike."""
     whole = [(r == THING).flatten(1).any(1) for r in (batch.regions, batch.reference_regions)]
     return (whole[0] == whole[1]).float()
-
-
-_LEAST_SHARE = 0.004
-"""Of a picture: smaller regions are not asked to agree."""
 
 
 def _one_hot(regions: Tensor, factor: int) -> Tensor:
