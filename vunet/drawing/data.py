@@ -124,6 +124,7 @@ class DrawingBatchMaker:
         self.pairs = kinds == {"pairs"}
         self.sets = list(datasets)
         self.sizes = np.array([len(d) for d in datasets])
+        self.starts = np.cumsum(self.sizes) - self.sizes
         if not self.sizes.sum():
             raise ValueError("the sets are empty")
         self.config, self.batch_size, self.seed = config, batch_size, seed
@@ -176,9 +177,8 @@ class DrawingBatchMaker:
 
     def _entry(self, number: int) -> tuple[int, int]:
         """Set and row of an entry, counted through all sets."""
-        starts = np.cumsum(self.sizes) - self.sizes
-        d = int(np.searchsorted(starts, number, "right")) - 1
-        return d, int(number - starts[d])
+        d = int(np.searchsorted(self.starts, number, "right")) - 1
+        return d, int(number - self.starts[d])
 
     def make(
         self,
@@ -196,11 +196,13 @@ class DrawingBatchMaker:
             found = np.stack([np.asarray(self.sets[d].arrays[name][i]) for d, i in of])
             return torch.from_numpy(found)
 
-        image = rows("images").permute(0, 3, 1, 2).float() / 127.5 - 1
-        look = image if others == entries else rows("images", others).permute(0, 3, 1, 2).float()
-        look = image if others == entries else look / 127.5 - 1
+        def pictures(name: str, of: Sequence[tuple[int, int]] = entries) -> Tensor:
+            return rows(name, of).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+        image = pictures("images")
+        look = image if others == entries else pictures("images", others)
         if self.pairs:
-            shape = rows("shapes").permute(0, 3, 1, 2).float() / 127.5 - 1
+            shape = pictures("shapes")
             inside, thing = torch.ones_like(image[:, :1]), torch.ones_like(image[:, :1])
             maps = paint = None
             regions = [torch.full_like(thing, float(UNKNOWN))] * 2
