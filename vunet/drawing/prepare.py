@@ -138,13 +138,7 @@ def drawings_of(people: Dataset, out: Path, *, most: int | None = None, quiet: b
                 continue
             image, mask = people.arrays["images"][i], people.arrays["masks"][i]
             inside = np.where(mask > 127, 255, 0).astype(np.uint8)
-            entry = {
-                "images": image,
-                "masks": inside,
-                "lines": line_maps(image, inside),
-                "valid": people.arrays["valid"][i],
-                "paint": np.zeros(SIZE, np.uint8),
-            }
+            entry = _entry(image, inside, None) | {"valid": people.arrays["valid"][i]}
             writer.add({"name": row["name"], "group": row["group"], "label": ""}, entry)
         return writer.count
 
