@@ -163,15 +163,28 @@ def test_other_looks_reach_every_weight_of_the_matcher(painted: Path) -> None:
     batch = maker.make([(0, 1), (0, 4)], 3, others=[(0, 2), (0, 3)])
     torch.manual_seed(0)
     net = DrawingNet(SMALL)
+    with torch.no_grad():  # what starts at zero would keep others from being reached
+        for parameter in net.parameters():
+            if not bool(parameter.any()):
+                parameter.normal_(0, 0.05)
     drawn = net(batch.drawing, batch.reference)
     keep = torch.ones(2, 1, 1, 1)
     parts = drawing_losses(drawn, batch, None, TRAIN, 0, False, keep, (0, 0, 128, 96))
-    (parts["attention"] + parts["look"]).backward()
-    for name in ("matcher.query.weight", "matcher.key.weight", "generator.enter.weight"):
-        found = dict(net.named_parameters()).get(name)
-        if found is not None:
-            assert found.grad is not None
-            assert float(found.grad.abs().sum()) > 0
+
+    def reached(part: str) -> set[str]:
+        net.zero_grad()
+        parts[part].backward(retain_graph=True)
+        return {name for name, p in net.named_parameters() if p.grad is not None and p.grad.any()}
+
+    matcher = {f"matcher.{name}" for name, _ in net.matcher.named_parameters()}
+    matcher.remove("matcher.key.bias")  # adding the same to all keys changes no softmax
+    looking = {f"matcher.{name}" for name in ("nearness", "query.weight", "key.weight")}
+    refining = {name for name in matcher if name.startswith("matcher.refine.")}
+    assert refining
+    assert looking <= matcher
+    assert reached("attention") >= looking
+    assert reached("kind") >= looking | refining
+    assert reached("look") >= matcher | {"generator.enter.weight"}
 
 
 def test_prepared_people_become_drawings_with_their_groups(tmp_path: Path) -> None:
