@@ -22,5 +22,5 @@ changed since) is searched exactly beside it. Modules: `records`, `database`, `s
 (poses as vectors; numpy), `photos` (what is kept of a photo), `update` (the folder into the store),
 `query` (what is looked for), `gallery` (`Gallery`: the one that users meet), `evaluate_pose`;
 `network` (two branches), `task` and `data` (their training, `vunet.task.Task`), `embedder` (the
-network at work), `evaluate` (recall beside HOG, SqueezeNet and chance).
+network at work), `evaluate` (recall beside HOG, SqueezeNet and chance; `ranks` counts).
 """

@@ -28,11 +28,11 @@ from vunet.drawing.subject import object_mask
 from vunet.gallery.data import KINDS
 from vunet.gallery.embedder import Embedder, load_embedder
 from vunet.gallery.framing import framed_drawing, framed_photo
+from vunet.gallery.ranks import RANKS, ranks_among, recalls
 from vunet.images import write_atomic
 from vunet.losses import SqueezeFeatures
 from vunet.metrics import SQUEEZENET_FILE, BackboneMissing, backbone_file, find_backbones
 
-RANKS = (1, 5, 10)
 SEED = 20181
 """Of where drawings lie on their sheets, and of how they are off."""
 PROTOCOL = {
@@ -229,7 +229,7 @@ def evaluate_find(
 
 def _rows(ranks: dict[str, list[int]], count: int) -> dict[str, Any]:
     rows: dict[str, Any] = {
-        name: {f"recall@{k}": sum(r < k for r in found) / count for k in RANKS}
+        name: {f"recall@{k}": share for k, share in recalls(found).items()}
         | {"ranks": [r + 1 for r in found]}
         for name, found in ranks.items()
     }
@@ -247,19 +247,6 @@ def format_find(report: dict[str, Any]) -> str:
             cells = [f"{row[f'recall@{k}']:.3f}" for k in RANKS]
             lines.append("{:12}{:24}{:>10}{:>10}{:>10}".format(manner, name[:24], *cells))
     return "\n".join([*lines, *report["notes"]]) + "\n"
-
-
-def ranks_among(similar: np.ndarray) -> list[int]:
-    """How many items come before each query's own.
-
-    Args:
-        similar: (Q, N) similarities; the own item of query i is item i. NaN rows find nothing.
-    """
-    own = similar.diagonal()[:, None]
-    return [
-        int(n) - 1 if known else similar.shape[1]
-        for n, known in zip((similar >= own).sum(1), np.isfinite(own[:, 0]), strict=True)
-    ]
 
 
 def _vector(embedder: Embedder, drawing: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ from vunet.config import FindConfig, TrainConfig
 from vunet.dataset import Dataset
 from vunet.gallery.data import FindBatchMaker
 from vunet.gallery.network import FindNet
+from vunet.gallery.ranks import ranks_among, recalls
 from vunet.networks import build
 from vunet.task import Rival, write_sheet
 
@@ -43,18 +44,6 @@ def triplet_losses(similar: Tensor, margin: Tensor | float = MARGIN) -> Tensor:
     costs = costs.masked_fill(torch.eye(len(costs), dtype=torch.bool, device=costs.device), 0)
     every = costs.sum() / (costs > 0).sum().clamp_min(1)
     return every + costs.amax(1).mean()
-
-
-def recall(similar: Tensor, ranks: tuple[int, ...] = (1, 5, 10)) -> list[float]:
-    """Share of queries whose own answer is among the first so many.
-
-    Args:
-        similar: (Q, N) similarities; the answer of query i is item i.
-        ranks: How many answers are looked at. An item as similar as the own one comes before it.
-    """
-    own = similar.diagonal()[:, None]
-    before = (similar >= own).sum(1) - 1
-    return [float((before < k).float().mean()) for k in ranks]
 
 
 class FindTask:
@@ -116,5 +105,5 @@ class FindTask:
                 ink = 1 - 2 * batch.ink.expand(-1, 3, -1, -1)
                 write_sheet([batch.photos, ink], out / "sheets" / f"{step:07d}.jpg")
         similar = torch.cat(drawings) @ torch.cat(photos).T
-        found = zip((1, 5, 10), recall(similar), strict=True)
-        return {f"val_recall_{k}": round(value, 4) for k, value in found}
+        found = recalls(ranks_among(similar.float().cpu().numpy()))
+        return {f"val_recall_{k}": round(share, 4) for k, share in found.items()}

@@ -19,17 +19,16 @@ from vunet.drawing import lines
 from vunet.gallery import data, task
 from vunet.gallery.embedder import load_embedder
 from vunet.gallery.evaluate import (
-    RANKS,
     by_hand,
     evaluate_find,
     format_find,
     pencil,
     photos_of,
     queries_of,
-    ranks_among,
 )
 from vunet.gallery.network import FindNet
 from vunet.gallery.prepare import prepare_sketched
+from vunet.gallery.ranks import RANKS, ranks_among, recalls
 from vunet.gallery.split import split_names, split_of
 from vunet.holdout import is_test_face, is_test_garment
 from vunet.metrics import BackboneMissing
@@ -151,6 +150,10 @@ def test_ranks_count_what_comes_before() -> None:
     assert ranks_among(similar) == [0, 1, 2]
     similar[1] = np.nan
     assert ranks_among(similar) == [0, 3, 2]
+
+
+def test_recall_is_the_share_of_ranks_among_the_first() -> None:
+    assert recalls([0, 1, 4, 5, 9, 10, 0, 200]) == {1: 2 / 8, 5: 4 / 8, 10: 6 / 8}
 
 
 @pytest.mark.slow

@@ -31,7 +31,7 @@ from vunet.dataset import DatasetError, open_dataset
 from vunet.gallery.data import FindBatchMaker
 from vunet.gallery.embedder import load_embedder
 from vunet.gallery.network import DIRECTIONS, FindNet, structure
-from vunet.gallery.task import FindTask, recall, triplet_losses
+from vunet.gallery.task import FindTask, triplet_losses
 from vunet.networks import build
 from vunet.train import TrainPlan, train
 
@@ -163,11 +163,6 @@ def test_triplets_agree_with_a_plain_loop() -> None:
     )
     wanted = costs.sum() / (costs > 0).sum() + costs.max(1).mean()
     assert float(triplet_losses(torch.from_numpy(similar), 0.2)) == pytest.approx(wanted)
-
-
-def test_recall_counts_ties_against_the_own_photo() -> None:
-    similar = torch.tensor([[0.9, 0.1, 0.2], [0.5, 0.5, 0.1], [0.9, 0.8, 0.7]])
-    assert recall(similar, (1, 2, 3)) == pytest.approx([1 / 3, 2 / 3, 1.0])
 
 
 # -- batches ---------------------------------------------------------------------------------
