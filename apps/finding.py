@@ -82,6 +82,8 @@ class Found:
 
     matches: tuple[Match, ...] = ()
     names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Why photos may be missing."""
 
     def named(self, name: object) -> Match | None:
         """The match of this name."""
@@ -166,6 +168,7 @@ class Finding:
         return Found(
             tuple(matches),
             tuple(match.path.relative_to(gallery.folder).as_posix() for match in matches),
+            gallery.notes() if gallery is self._fixed else (),
         )
 
     def listed(self, found: Found, most: int | None = None) -> dict[str, Any]:

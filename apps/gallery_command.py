@@ -99,6 +99,7 @@ class Find:
 
         with Gallery.open(self.gallery, embedder=self.model, device=self.device) as gallery:
             found = gallery.find(self.query, self.count, by=self.by, mirror=self.mirror)
+            note(gallery.notes())
         if not found:
             note(["nothing in the gallery matches"])
         if self.out is not None:

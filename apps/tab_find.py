@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import os
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -192,10 +192,11 @@ def find_tab(
             how = "pose" if kind_of(query) == "pose" else "drawing"  # never a photo
         result = finding.find(gallery, query, most, how, bool(mirror))
         if not result.matches:
-            return nothing(), "Nothing here matches.", result
-        words = {"drawing": "a drawing", "pose": "a pose", "photo": "a photo"}
-        kind = words[result.matches[0].by]
-        return finding.listed(result), f"Looked for as {kind}; How to look changes that.", result
+            return nothing(), _said("Nothing here matches.", result.notes), result
+        kinds = {"drawing": "a drawing", "pose": "a pose", "photo": "a photo"}
+        kind = kinds[result.matches[0].by]
+        words = _said(f"Looked for as {kind}; How to look changes that.", result.notes)
+        return finding.listed(result), words, result
 
     def follow(*given: Any) -> tuple[Any, ...]:  # noqa: ANN401 - as for `look`
         """What matches now; the page says where there can be nothing, and why."""
@@ -245,7 +246,7 @@ def find_tab(
             raise refusal("Choose some photos first.")
         now, unreadable = yield from finding.add(own, photos, request.session_hash, progress)
         words = f"{now.count} photo{'' if now.count == 1 else 's'} of yours can be searched."
-        return now, "\n\n".join(filter(None, (words, notes_of(unreadable))))
+        return now, _said(words, unreadable)
 
     inputs = [given, pad, preset, by, mirror, count, place, searched.own]
     outputs = [shown, said, found]
@@ -349,6 +350,11 @@ class Onwards:
         pose.click(
             as_pose, chosen, [fields.kind, fields.photo, fields.file, self.tabs], **ARRANGING
         ).success(fields.choose, fields.kind, fields.choices, **QUIET)
+
+
+def _said(words: str, notes: Sequence[str]) -> str:
+    """Words for the page, and notes below them."""
+    return "\n\n".join(filter(None, (words, notes_of(notes))))
 
 
 def _kept(studio: Studio, path: Path) -> str:

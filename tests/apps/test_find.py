@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -15,13 +16,14 @@ import pytest
 from PIL import Image
 
 from apps.errors import UsageError
-from apps.finding import MOST_OWN, THE_FOLDER, Finding, person_at
+from apps.finding import MOST_OWN, MY_PHOTOS, THE_FOLDER, Finding, person_at
 from apps.pad import blank, drawing_of
 from apps.starts import starts
 from apps.studio import Studio
 from tests.apps.test_draw import BOX
 from tests.apps.test_page import LEGIBLE, check_names
-from vunet.gallery.gallery import Gallery, GalleryError, Match
+from vunet.gallery.gallery import FOLDER, Gallery, GalleryError, Match
+from vunet.gallery.store import Store
 
 pytestmark = [
     # gradio's server and Playwright leave sockets and loops to the garbage collector
@@ -147,6 +149,41 @@ def test_photos_whose_adding_is_cancelled_are_gone(
     assert set((tmp_path / "visits").iterdir()) == before
 
 
+@contextlib.contextmanager
+def broken_off(gallery: Path) -> Iterator[None]:
+    """The gallery as an update leaves it that is killed after 20 of 70 photos."""
+    store = Store.open(gallery / FOLDER)
+
+    def write(done: int) -> None:
+        with store.writing(), store.transaction():
+            store.set_progress(done, 70)
+
+    write(20)
+    try:
+        yield
+    finally:
+        write(70)
+        store.close()
+
+
+def test_an_unfinished_gallery_is_told_but_never_a_visitors_own(
+    studio: Studio, tiny_finder: Path, gallery: Path, tmp_path: Path
+) -> None:
+    finding = Finding(studio, tiny_finder, gallery)
+    own, _ = gathered(finding, None, uploads(studio, gallery, 2))
+    query = next(gallery.glob("*.jpg"))
+
+    def notes(where: str) -> tuple[str, ...]:
+        return finding.find(finding.searched(own, where), query, 3, "photo").notes
+
+    with broken_off(gallery):
+        (note,) = notes(THE_FOLDER)
+        assert "20 of 70 photos are indexed yet" in note
+        with broken_off(own.folder):  # being written just now
+            assert notes(MY_PHOTOS) == ()
+    assert notes(THE_FOLDER) == ()
+
+
 def test_the_person_of_a_match_is_told_from_the_others() -> None:
     masks = [np.zeros((100, 200), np.float32) for _ in range(2)]
     masks[0][:, :120] = 1
@@ -210,6 +247,11 @@ def test_matches_follow_the_pen_and_go_on_into_other_tabs(visit: Any, gallery: P
     assert len(first) == 12
     draw(visit, "find-pad", [(0.3, 0.4), (0.7, 0.6), (0.3, 0.6)])
     await_others(visit, first)
+    assert "indexed" not in page.locator("#find-said").inner_text()
+    with broken_off(gallery):
+        draw(visit, "find-pad", [(0.5, 0.3), (0.5, 0.7)])
+        page.locator("#find-said").get_by_text("only 20 of 70 photos are indexed yet").wait_for()
+        visit.keep("find-unfinished")
     assert visit.overflow() <= 0
     match = page.locator("#find-matches button").nth(1)
     match.click()

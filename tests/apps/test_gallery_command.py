@@ -13,6 +13,8 @@ import pytest
 from apps import cli
 from pose.presets import PRESETS
 from pose.stick import draw_controlnet
+from vunet.gallery.gallery import FOLDER
+from vunet.gallery.store import Store
 from vunet.images import read_image, write_png
 
 Run = Callable[..., tuple[int, str, str]]
@@ -58,6 +60,23 @@ def test_unreadable_photos_are_listed(folder: Path, tmp_path: Path, run: Run):
     code, out, _ = run("find", "standing", "--gallery", tmp_path / "gallery")
     assert code == 0
     assert "person_1.jpg" in out
+
+
+def test_an_unfinished_index_is_told_until_it_is_complete(folder: Path, tmp_path: Path, run: Run):
+    photos = tmp_path / "photos"
+    shutil.copytree(folder, photos)
+    store = Store.open(photos / FOLDER)
+    with store.writing(), store.transaction():  # as an update that is killed leaves it
+        store.set_progress(5, 8)
+    store.close()
+    code, out, err = run("find", "standing", "--gallery", photos, "--json")
+    assert code == 0
+    assert json.loads(out)
+    assert err.startswith("note: only 5 of 8 photos are indexed yet")
+    assert err.count("\n") == 1
+    assert "`vunet index`" in err
+    assert run("index", photos, "--only-poses")[0] == 0
+    assert run("find", "standing", "--gallery", photos)[2] == ""
 
 
 def test_find_by_the_pose_of_a_photo(folder: Path, run: Run):

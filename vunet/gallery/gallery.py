@@ -209,6 +209,16 @@ class Gallery:
             found[kind] = found.get(kind, 0) + count
         return found
 
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on why a search may miss photos; none once an update has come to its end."""
+        progress = self._store.progress
+        if progress is None:
+            return ()
+        return (
+            "only {} of {} photos are indexed yet: an index run was broken off, or is still at "
+            "work; `vunet index` completes it".format(*progress),
+        )
+
     def people(self) -> dict[Path, Pose]:
         """Photos in which somebody was found, with the pose of the largest, by path."""
         found: dict[Path, Pose] = {}

@@ -175,6 +175,12 @@ class Store:
         """Write down where the photos are."""
         self._db.execute("INSERT OR REPLACE INTO meta VALUES ('root', ?)", (os.fsencode(root),))
 
+    def set_progress(self, done: int, total: int) -> None:
+        """Write down how many of the folder's photos are in the gallery; forget it if all are."""
+        self._db.execute("DELETE FROM meta WHERE key = 'progress'")
+        if done < total:
+            self._db.execute("INSERT INTO meta VALUES ('progress', ?)", (f"{done} {total}",))
+
     # -- read ------------------------------------------------------------------------------------
 
     @property
@@ -182,6 +188,13 @@ class Store:
         """Where the photos are, if that was written down."""
         rows = self._rows("SELECT value FROM meta WHERE key = 'root'")
         return os.fsdecode(rows[0][0]) if rows else None
+
+    @property
+    def progress(self) -> tuple[int, int] | None:
+        """How many of how many photos are in the gallery; None if no update is unfinished."""
+        rows = self._rows("SELECT value FROM meta WHERE key = 'progress'")
+        done, total = map(int, rows[0][0].split()) if rows else (0, 0)
+        return (done, total) if rows else None
 
     def files(self) -> dict[str, FileRow]:
         """All files by path."""

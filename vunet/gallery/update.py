@@ -143,6 +143,8 @@ class _Update:
         self.unreadable: list[str] = []
         self.lost: dict[bytes, list[FileRow]] = {}
         """Files that are no longer where they were, by content: they may have moved."""
+        self.done = self.total = 0
+        """Files that need nothing more, and all."""
 
     def run(self, quiet: bool) -> Report:
         known = self.store.files()
@@ -152,6 +154,10 @@ class _Update:
             if path not in there and not path.startswith(closed):
                 self.lost.setdefault(file.sha256 or b"", []).append(file)
         todo = [file for file in found if not self._is_done(known.get(file.path), file)]
+        self.done, self.total = len(found) - len(todo), len(found)
+        if todo or self.store.progress is not None:
+            with self.store.transaction():
+                self.store.set_progress(self.done, self.total)
         embedder = self.makers.embedder
         if embedder is not None and maker_of(embedder) not in self.store.makers():
             with self.store.transaction():
@@ -265,7 +271,9 @@ class _Update:
             made = embedded([photo.crops for photo in photos], self.makers.embedder)
             for photo, items in zip(photos, made, strict=True):
                 photo.items += items
+        self.done += len(batch)
         with self.store.transaction():
+            self.store.set_progress(self.done, self.total)
             for photo in photos:
                 if photo.moved_from is not None:
                     self.store.move(photo.moved_from, photo.file)

@@ -166,8 +166,32 @@ def test_broken_off_and_taken_up_again(photos: Path, tmp_path: Path):
             gallery.update()
         assert len(gallery._store.files()) == 64
         assert len(gallery.find(photos / "00.png", 100, by="photo")) == 64
+        (note,) = gallery.notes()
+        assert note.startswith("only 64 of 140 photos are indexed yet")
     assert figures(brought_up(photos)) == (140, 76, 0, 0, 0, 0)
+    with opened(photos) as gallery:
+        assert gallery.notes() == ()
     assert_as_made_anew(photos, tmp_path)
+
+
+def test_what_was_broken_off_may_end_with_photos_taken_away(photos: Path):
+    brought_up(photos)
+    for i in range(40):
+        write_picture(photos / f"more {i}.png", 1000 + i)
+
+    class Stopped(TinyEmbedder):
+        def photos(self, images, masks=None):
+            raise KeyboardInterrupt
+
+    with opened(photos, Stopped()) as gallery:
+        with pytest.raises(KeyboardInterrupt):
+            gallery.update()
+        assert gallery.notes()[0].startswith("only 40 of 80 photos")
+    for path in photos.glob("more *.png"):
+        path.unlink()
+    assert figures(brought_up(photos)) == (40, 0, 0, 0, 0, 0)
+    with opened(photos) as gallery:
+        assert gallery.notes() == ()
 
 
 def test_unreadable_photos_are_listed_every_time(photos: Path, tmp_path: Path):
@@ -185,6 +209,8 @@ def test_unreadable_photos_are_listed_every_time(photos: Path, tmp_path: Path):
     assert len(report.unreadable) == 6
     for name in ("empty.jpg", "text.jpg", "half.png", "dot.png", "tiny.png", "pipe.jpg"):
         assert sum(name in sentence for sentence in report.unreadable) == 1
+    with opened(photos) as gallery:
+        assert gallery.notes() == ()  # looked at, all of them
     again = brought_up(photos)
     assert sorted(again.unreadable) == sorted(report.unreadable)
     assert figures(again) == (40, 0, 0, 0, 0, 0)
@@ -324,9 +350,12 @@ def test_killed_fifty_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             files = len(gallery._store.files())
             assert len(gallery.find(folder / "000.png", 200, by="photo")) == files
             unfinished += 0 < files < 90
+            if files:  # killed before the first batch, it may not even have counted them
+                assert gallery._store.progress == ((files, 90) if files < 90 else None)
         fill(str(folder), str(where))
         with Gallery.open(where, embedder=TinyEmbedder()) as gallery:
             assert contents(gallery) == whole
+            assert gallery.notes() == ()
             assert len(gallery.find(folder / "000.png", 200, by="drawing")) == 90
             assert len(list(where.glob("*.usearch"))) == 2
             assert not list(where.glob(".*.part"))
