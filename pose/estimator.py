@@ -1,6 +1,6 @@
 """Find people in a photo: skeleton and mask, with the models inside MediaPipe's wheel.
 
-The only module of the project that knows MediaPipe. Its 0.10.14 release carries its models, so
+Besides `pose.face` the only module that knows MediaPipe. Its 0.10.14 release carries its models, so
 nothing is downloaded (later releases carry none). BlazePose reports one person at a time; further
 people are found by painting over those already found and looking again.
 """
@@ -43,7 +43,7 @@ class Detection:
 
 
 @contextlib.contextmanager
-def _silent_stderr() -> Iterator[None]:
+def silent_stderr() -> Iterator[None]:
     """Keep the start-up chatter of MediaPipe's C++ side off the user's terminal."""
     saved, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
@@ -67,7 +67,7 @@ class PoseEstimator:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         self._minimum = minimum_confidence
         self._lock = threading.Lock()
-        with _silent_stderr():
+        with silent_stderr():
             from mediapipe.python.solutions import pose as blazepose
 
             self._graph: Any = blazepose.Pose(

@@ -26,6 +26,7 @@ from vunet.networks import build
 
 if TYPE_CHECKING:
     from vunet.drawing.network import DrawingNet
+    from vunet.face.network import FacePartsNet
     from vunet.gallery.network import FindNet
 
 FORMAT = "vunet-reposer-1"
@@ -181,6 +182,25 @@ def load_finder(name: str | Path = "find", folder: Path | None = None) -> tuple[
     return model, digest
 
 
+def load_face_parts(
+    name: str | Path = "face-parts", folder: Path | None = None
+) -> tuple[FacePartsNet, str]:
+    """A face's manifolds, in evaluation mode on the CPU, and the file's hash.
+
+    Raises:
+        WeightsError: If the file is absent, was changed, is cut short, or holds another network.
+    """
+    from vunet.face.network import FacePartsNet
+
+    model, digest = load_network(name, folder)
+    if not isinstance(model, FacePartsNet) or not model.config.faces:
+        raise WeightsError(
+            f"{shown(name)}: these weights hold no faces' parts; give `face-parts` or a file that "
+            "`python -m vunet.face.codes` made"
+        )
+    return model, digest
+
+
 def load_network(name: str | Path, folder: Path | None = None) -> tuple[nn.Module, str]:
     """As `load_reposer`, but baselines are welcome, too; their config says what they are.
 
@@ -245,9 +265,13 @@ def save_network(
     config: NetworkConfig,
     facts: dict[str, Any] | None = None,
 ) -> None:
-    """Write weights as fp16; config and `facts` (steps, data, ...) go into the header."""
+    """Write weights as fp16, whole numbers as they are.
+
+    Config and `facts` (steps, data, ...) go into the header.
+    """
     state = {
-        k: v.detach().to("cpu", torch.float16).contiguous() for k, v in model.state_dict().items()
+        k: v.detach().to("cpu", torch.float16 if v.is_floating_point() else v.dtype).contiguous()
+        for k, v in model.state_dict().items()
     }
     meta = {"format": FORMAT, "config": to_json(config), "facts": json.dumps(facts or {})}
     temporary = path.with_name(path.name + ".part")

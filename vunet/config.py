@@ -11,6 +11,7 @@ NETWORKS = ("reposer", "vunet-2018", "pix2pix")
 DRAWING_NETWORKS = ("drawing", "drawing-pix2pix")
 SHAPES = ("lines", "regions", "picture")
 """Ink on paper; ink and painted regions; any picture."""
+FACE_NETWORKS = ("face-parts",)
 FIND_NETWORKS = ("find",)
 FIND_SHAPES = ("lines", "picture")
 """Ink on paper, compared where it is; whole pictures, as of faces that fill theirs."""
@@ -106,6 +107,8 @@ class DrawingConfig:
     """What drawings are: one of `SHAPES`."""
     people: bool = False
     """Whether drawings are of people, who are looked for in reference photos."""
+    faces: bool = False
+    """Whether they are of faces that lie as faces do (`vunet.face.template`)."""
 
     def __post_init__(self) -> None:
         if self.network not in DRAWING_NETWORKS or self.shape not in SHAPES:
@@ -116,12 +119,41 @@ class DrawingConfig:
             raise ValueError("drawing settings of the wrong kind: sizes and channels are counts")
         if not isinstance(self.flow_limit, int | float) or not 0 < self.flow_limit < 4:
             raise ValueError(f"flow_limit must be a small number, got {self.flow_limit!r}")
-        if not isinstance(self.people, bool):
-            raise ValueError(f"people must be true or false, got {self.people!r}")
+        if not isinstance(self.people, bool) or not isinstance(self.faces, bool):
+            raise ValueError(f"people and faces must be true or false, got {self.people!r}")
         if not all(isinstance(name, str) for name in self.classes):
             raise ValueError("classes must be names")
         if any(side % 32 for side in self.size):
             raise ValueError(f"both sides of size must be multiples of 32, got {self.size}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FacePartsConfig:
+    """The networks that find a drawn face's points and draw its parts anew."""
+
+    network: str = "face-parts"
+    """One of `FACE_NETWORKS`."""
+    point_channels: tuple[int, int, int] = (24, 40, 48)
+    """Of the net that finds points at 1/4, 1/8 and 1/16 of its picture."""
+    part_channels: tuple[int, int, int, int] = (12, 24, 32, 12)
+    """Of the parts' coders from fine to coarse, and before the code."""
+    part_dim: int = 32
+    """Numbers of a part's code."""
+    rest_dim: int = 48
+    """Numbers of the code of outline and hair."""
+    faces: int = 0
+    """How many faces' codes travel with the weights."""
+
+    def __post_init__(self) -> None:
+        counts = (*self.point_channels, *self.part_channels, self.part_dim, self.rest_dim)
+        if self.network not in FACE_NETWORKS:
+            raise ValueError(f"unknown network: {self.network!r}")
+        if not all(map(_is_count, counts)):
+            raise ValueError("face settings of the wrong kind: channels are counts")
+        if (len(self.point_channels), len(self.part_channels)) != (3, 4):
+            raise ValueError("face settings of the wrong kind: three and four numbers of channels")
+        if not isinstance(self.faces, int) or not 0 <= self.faces <= 65536:
+            raise ValueError(f"faces must be a number up to 65536, got {self.faces!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +192,7 @@ class FindConfig:
             raise ValueError(f"both sides of size must be multiples of 16, got {self.size}")
 
 
-NetworkConfig = ModelConfig | DrawingConfig | FindConfig
+NetworkConfig = ModelConfig | DrawingConfig | FindConfig | FacePartsConfig
 """The settings of any network."""
 
 
@@ -235,6 +267,12 @@ PRESETS: dict[str, TrainConfig] = {
     ),
     "garment": _DRAWINGS,
     "sketch": dataclasses.replace(_DRAWINGS, model=DrawingConfig(shape="regions", people=True)),
+    "face": dataclasses.replace(
+        _DRAWINGS,
+        model=DrawingConfig(size=(256, 256), generator_channels=(32, 56, 88, 120), faces=True),
+        texture_dropout=0.5,
+        cross_share=0.35,
+    ),
     "pairs": TrainConfig(
         model=DrawingConfig(size=(256, 256), shape="picture"),
         learning_rate=1e-3,
@@ -272,6 +310,9 @@ PRESETS: dict[str, TrainConfig] = {
             shape="picture",
         ),
         batch_size=64,
+    ),
+    "face-parts": TrainConfig(
+        model=FacePartsConfig(), batch_size=32, learning_rate=2e-3, cooldown=0.7, ema=0.99
     ),
     "tiny": TrainConfig(
         model=ModelConfig(
@@ -311,6 +352,8 @@ def at_half_size(config: TrainConfig) -> TrainConfig:
     Its parameters stay within a fifth of the full network's.
     """
     model = config.model
+    if isinstance(model, FacePartsConfig):
+        return config  # its pictures have one size
     if isinstance(model, DrawingConfig | FindConfig):
         half = (model.size[0] // 2, model.size[1] // 2)
         return dataclasses.replace(config, model=dataclasses.replace(model, size=half))
@@ -363,6 +406,7 @@ def network_config_from(values: dict[str, Any]) -> NetworkConfig:
     name = values.get("network")
     kind = FindConfig if name in FIND_NETWORKS else ModelConfig
     kind = DrawingConfig if name in DRAWING_NETWORKS else kind
+    kind = FacePartsConfig if name in FACE_NETWORKS else kind
     known = {f.name for f in dataclasses.fields(kind)}
     unknown = set(values) - known
     if unknown:

@@ -23,7 +23,9 @@ Sets of drawings (`DRAWINGS`) hold instead:
 | `valid` | (N, 4) float32 | x0, y0, x1, y1 of what lies inside the photo |
 
 sets of sketches (`SKETCHED`) these and `sketches`, (N, 256, 192) uint8, an artist's grey drawing of
-each photo, and sets of pairs (`PAIRS`) `shapes` and `images`, both (N, side, side, 3) uint8.
+each photo, sets of faces (`PORTRAITS`) the same at (256, 256) and `landmarks`, (N, 478, 3) float32
+points of the face mesh in pixels, and sets of pairs (`PAIRS`) `shapes` and `images`, both
+(N, side, side, 3) uint8.
 
 Part labels: 0 background, 1 + p for part p of `vunet.geometry.PARTS`, `NOT_SKIRT` for a person's
 pixel that is certainly no skirt, `UNKNOWN` elsewhere. Entries of one `group` show one person in
@@ -68,9 +70,20 @@ DRAWINGS: dict[str, tuple[tuple[int, ...], str]] = {
 """The same in sets of photos with drawings of them."""
 SKETCHED: dict[str, tuple[tuple[int, ...], str]] = {**DRAWINGS, "sketches": (SIZE, "|u1")}
 """The same in sets of photos that somebody drew."""
+_SQUARE = (256, 256)
+PORTRAITS: dict[str, tuple[tuple[int, ...], str]] = {
+    "images": ((*_SQUARE, 3), "|u1"),
+    "masks": (_SQUARE, "|u1"),
+    "lines": ((4, *_SQUARE), "|u1"),
+    "paint": (_SQUARE, "|u1"),
+    "valid": ((4,), "<f4"),
+    "sketches": (_SQUARE, "|u1"),
+    "landmarks": ((478, 3), "<f4"),
+}
+"""The same in sets of faces."""
 PAIRS: dict[str, tuple[tuple[int, ...], str]] = {
-    "shapes": ((256, 256, 3), "|u1"),
-    "images": ((256, 256, 3), "|u1"),
+    "shapes": ((*_SQUARE, 3), "|u1"),
+    "images": ((*_SQUARE, 3), "|u1"),
 }
 """The same in sets of any pairs of pictures."""
 LAYOUTS = {
@@ -78,6 +91,7 @@ LAYOUTS = {
     "rendered": ARRAYS,
     "drawings": DRAWINGS,
     "sketched": SKETCHED,
+    "portraits": PORTRAITS,
     "pairs": PAIRS,
 }
 """The arrays of each kind of set."""

@@ -21,12 +21,16 @@ from pose.formats import dump_poses
 from pose.retarget import retarget as with_limbs_of
 from pose.types import choose_person
 from vunet.background import GROWTH, cover_background, fill_background, plain_background
-from vunet.checkpoint import load_model
+from vunet.checkpoint import load_face_parts, load_model
 from vunet.drawing.network import DrawingNet
 from vunet.drawing.painter import DRAWING_PX, MOST_DRAWINGS, DrawnPicture, Look, Painter
 from vunet.drawing.sheet import DrawingError
 from vunet.drawing.subject import person_masks
-from vunet.images import is_file, read_image, shown, write_png
+from vunet.face.directions import load_directions
+from vunet.face.manifolds import Manifolds, Sliders
+from vunet.face.painter import DrawnFace, FacePainter
+from vunet.face.parts import NAMES, named_parts
+from vunet.images import ImageError, is_file, read_image, shown, write_png
 from vunet.looks import LOOKS, draw_mix, draw_subjects
 from vunet.model import PART_COUNT
 from vunet.poses import ImageLike, ResolvedPose, place_on_photo, resolve_pose
@@ -42,6 +46,7 @@ from vunet.render import (
 
 if TYPE_CHECKING:
     from pose.estimator import PoseEstimator
+    from pose.face import FaceFinder
     from vunet.model import Reposer
 
 Frame = Literal["appearance", "pose"]
@@ -129,6 +134,7 @@ class Engine:
     ) -> None:
         self._model = model.to(device)
         self._painters: dict[str, Painter] = {}
+        self._faces: dict[tuple[str, str], FacePainter] = {}
         self.weights_sha256 = weights_sha256
         self.device = device
         self._lock = threading.Lock()
@@ -194,6 +200,39 @@ class Engine:
                 finder = person_masks(self.estimator) if net.config.people else None
                 self._painters[name] = Painter(net, digest, self.device, self.amp, finder)
             return self._painters[name]
+
+    @cached_property
+    def face_finder(self) -> FaceFinder:
+        """What finds faces, loaded when first needed."""
+        from pose.face import FaceFinder
+
+        return FaceFinder()
+
+    def face_painter(
+        self, model: str | Path | None = None, parts: str | Path = "face-parts"
+    ) -> FacePainter:
+        """What paints drawn faces, loaded when first needed.
+
+        Args:
+            model: Weights that paint faces, by name or file; None takes the engine's own, or else
+                "face".
+            parts: Weights of their manifolds.
+
+        Raises:
+            WeightsError: If the weights are absent or damaged.
+            EngineError: If they are of another kind.
+        """
+        own = isinstance(self._model, DrawingNet) and self._model.config.faces and model is None
+        painter = self.painter(None if own else model or "face")
+        if not painter.model.config.faces:
+            raise EngineError(f"{model}: these weights paint no faces; give `face` or others")
+        key = ("" if own else str(model or "face"), str(parts))
+        with self._lock:
+            if key not in self._faces:
+                manifolds = Manifolds(load_face_parts(parts)[0])
+                named = load_directions(painter.weights_sha256)
+                self._faces[key] = FacePainter(painter, manifolds, lambda: self.face_finder, named)
+            return self._faces[key]
 
     # --- verbs ----------------------------------------------------------------------------
 
@@ -390,14 +429,19 @@ class Engine:
         Raises:
             ValueError: One sentence naming what cannot be used, why, and the way out.
         """
-        if not 1 <= n <= MOST_DRAWINGS:
-            raise EngineError(f"the number of drawings must be from 1 to {MOST_DRAWINGS}")
-        if not 0 <= strength <= 1:
-            raise EngineError("the strength must be from 0 to 1")
-        if not 0 <= temperature <= 4:
-            raise EngineError("the temperature must be from 0 to 4")
-        self._check_size(size)
+        self._check_drawn(n, strength, temperature, size)
         painter = self.painter(model)
+        if painter.model.config.faces:
+            return self.draw_face(
+                drawing,
+                None if isinstance(like, Look) else like,
+                model=model,
+                n=n,
+                strength=strength,
+                temperature=temperature,
+                seed=seed,
+                size=size,
+            )
         look = like if like is None or isinstance(like, Look) else painter.look(read_image(like))
         shares = [strength] + [VARIED * strength if look is not None else strength] * (n - 1)
         try:
@@ -417,6 +461,102 @@ class Engine:
         except DrawingError as error:
             name = f"{shown(drawing)}: " if isinstance(drawing, str | Path) else ""
             raise EngineError(f"{name}{error}") from error
+
+    def _check_drawn(self, n: int, strength: float, temperature: float, size: int) -> None:
+        if not 1 <= n <= MOST_DRAWINGS:
+            raise EngineError(f"the number of drawings must be from 1 to {MOST_DRAWINGS}")
+        if not 0 <= strength <= 1:
+            raise EngineError("the strength must be from 0 to 1")
+        if not 0 <= temperature <= 4:
+            raise EngineError("the temperature must be from 0 to 4")
+        self._check_size(size)
+
+    def draw_face(
+        self,
+        drawing: ImageLike,
+        like: ImageLike | None = None,
+        *,
+        sliders: Sliders | None = None,
+        parts: Mapping[str, ImageLike] | None = None,
+        towards: ImageLike | None = None,
+        shares: Mapping[str, float] | None = None,
+        directions: Mapping[str, float] | None = None,
+        match_eyes: bool = True,
+        model: str | Path | None = None,
+        n: int = 1,
+        strength: float = 1.0,
+        temperature: float = 1.0,
+        seed: int = 0,
+        size: int = DRAWING_PX,
+    ) -> list[DrawnPicture]:
+        """Faces of a rough drawing.
+
+        Args:
+            drawing: Path, PIL picture or (H, W, 3) uint8 RGB: dark lines on paper, or a photo of a
+                face, whose lines are taken.
+            like: Photo whose skin, hair and light the face gets; None samples looks.
+            sliders: How far each part goes from the strokes towards real faces.
+            parts: By part ("left-eye", "right-eye", "eyes", "nose", "mouth", "hair"): the drawing
+                or photo it is taken from; photos bring its look, too, where `like` is given.
+            towards: Drawing or photo of another face, ...
+            shares: ... and by part how far the face goes there, from 0 to 1; None goes half way.
+            directions: By name, in standard deviations: art direction of the look.
+            match_eyes: Whether both irises get the same colour.
+            model: Weights by name or file; None takes the engine's own, or else "face".
+            n: How many; where a look is given, the first has it, the others are variations.
+            strength: How much of the given look, from 0 to 1.
+            temperature: How far sampled looks stray from the middle.
+            seed: Of the first; the others have the next ones.
+            size: Side of the pictures in pixels.
+
+        Raises:
+            ValueError: One sentence naming what cannot be used, why, and the way out.
+        """
+        self._check_drawn(n, strength, temperature, size)
+        painter = self.face_painter(model)
+        current: ImageLike = drawing
+        try:
+            face = painter.read(read_image(drawing))
+            sources: dict[str, DrawnFace] = {}
+            for name, picture in (parts or {}).items():
+                current = picture
+                source = painter.read(read_image(picture))
+                sources |= dict.fromkeys(named_parts(name), source)
+            face = painter.with_parts(face, sources)
+            if towards is not None:
+                current = towards
+                amounts = {
+                    part: share
+                    for name, share in (shares or {"all": 0.5}).items()
+                    for part in named_parts(name)
+                }
+                amounts = {name: amounts.get(name, 0.0) for name in NAMES}
+                face = painter.morphed(face, painter.read(read_image(towards)), amounts)
+            look, notes = None, ()
+            if like is not None:
+                current = like
+                look, notes = painter.look(read_image(like), sources)
+        except ValueError as error:
+            if isinstance(error, ImageError) or not isinstance(current, str | Path):
+                raise EngineError(str(error)) from error
+            raise EngineError(f"{shown(current)}: {error}") from error
+        face = replace(face, warnings=tuple(dict.fromkeys((*face.warnings, *notes))))
+        refined = painter.refine(face, sliders)
+        share = [strength] + [VARIED * strength if look is not None else strength] * (n - 1)
+        return [
+            painter.paint(
+                face,
+                look,
+                refined=refined,
+                directions=directions,
+                match_eyes=match_eyes,
+                strength=amount,
+                temperature=temperature,
+                seed=seed + i,
+                size=size,
+            )
+            for i, amount in enumerate(share)
+        ]
 
     def sample(
         self,

@@ -11,7 +11,8 @@ Rules of the project, used alike by preparation, training and evaluation:
 - rendered people, by the avatar's identity (face and body): all outfits are on the same side.
   MakeHuman people have no name; they are assembled at random, so another seed gives others;
 - garments, by the file's stem;
-- faces that artists drew, by the file's stem, which photo and sketch share.
+- faces that artists drew, by the file's stem, which photo and sketch share: a third where photos
+  are found by sketches, a tenth (which that third holds) where sketches become photos.
 
 Knows nothing of files.
 """
@@ -30,7 +31,9 @@ AVATAR_SHARE = 0.12
 GARMENT_SHARE = 0.1
 """Held-out photos of things: 382 of 3,837 garments."""
 FACE_SHARE = 1 / 3
-"""Held-out faces: 251 of 714."""
+"""Faces held out of finding: 251 of 714."""
+PORTRAIT_SHARE = 0.1
+"""Faces held out of painting: 77 of 714."""
 
 _AVATAR = re.compile(r"(?:X_)?[A-Za-z]+_[FM]_\d+(?=_|$)")
 _AVATAR_SALT = "identity/"
@@ -78,6 +81,11 @@ def is_test_garment(stem: str) -> bool:
 def is_test_face(stem: str) -> bool:
     """Whether a drawn face (file name without suffix) is never trained on."""
     return held_out(stem, FACE_SHARE)
+
+
+def is_test_portrait(stem: str) -> bool:
+    """Whether a drawn face is never trained on where sketches become photos."""
+    return held_out(stem, PORTRAIT_SHARE)
 
 
 def avatar_identity(avatar_id: str) -> str:

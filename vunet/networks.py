@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from vunet.baselines import Pix2Pix, VUNet2018
-from vunet.config import DrawingConfig, FindConfig, NetworkConfig
+from vunet.config import DrawingConfig, FacePartsConfig, FindConfig, NetworkConfig
 from vunet.model import Reposer
 
 
@@ -15,6 +15,10 @@ def build(config: NetworkConfig) -> nn.Module:
         from vunet.gallery.network import FindNet
 
         return FindNet(config)
+    if isinstance(config, FacePartsConfig):
+        from vunet.face.network import FacePartsNet
+
+        return FacePartsNet(config)
     if isinstance(config, DrawingConfig):
         from vunet.drawing.baseline import DrawingPix2Pix
         from vunet.drawing.network import DrawingNet

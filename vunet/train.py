@@ -32,6 +32,7 @@ from vunet import losses
 from vunet.checkpoint import load_network, save_network
 from vunet.config import (
     DrawingConfig,
+    FacePartsConfig,
     FindConfig,
     NetworkConfig,
     TrainConfig,
@@ -237,17 +238,28 @@ def _fits(own: NetworkConfig, asked: NetworkConfig) -> bool:
     """Whether weights can begin a run; a drawing network's do for pictures of any size and kind."""
     if isinstance(own, DrawingConfig) and isinstance(asked, DrawingConfig):
         own = dataclasses.replace(
-            own, size=asked.size, shape=asked.shape, classes=asked.classes, people=asked.people
+            own,
+            size=asked.size,
+            shape=asked.shape,
+            classes=asked.classes,
+            people=asked.people,
+            faces=asked.faces,
+            generator_channels=asked.generator_channels,
         )
     return own == asked
 
 
 def _begun_from(start: nn.Module, fresh: nn.Module) -> dict[str, Tensor]:
-    """The state of trained weights for a fresh network; classes that they do not know stay new."""
-    state = start.state_dict()
+    """The state of trained weights for a fresh network.
+
+    What they do not know stays new: classes, and scales of the generator.
+    """
+    new = fresh.state_dict()
+    state = {k: v for k, v in start.state_dict().items() if k in new and v.shape == new[k].shape}
+    state = {**new, **state}
     own, asked = cast(Any, start.config), cast(Any, fresh.config)
     if "prior.classes.weight" in state and own.classes != asked.classes:
-        known, table = state["prior.classes.weight"], fresh.state_dict()["prior.classes.weight"]
+        known, table = start.state_dict()["prior.classes.weight"], new["prior.classes.weight"]
         rows = [own.classes.index(c) + 1 if c in own.classes else -1 for c in asked.classes]
         for row, old in enumerate([0, *rows]):
             if old >= 0:
@@ -267,6 +279,10 @@ def make_task(
         from vunet.gallery.task import FindTask
 
         return FindTask(config, datasets, plan.validation, device, rank)
+    if isinstance(config.model, FacePartsConfig):
+        from vunet.face.part_task import FacePartsTask
+
+        return FacePartsTask(config, datasets, plan.validation, device, rank)
     features = _features(plan.backbones, device)
     kind = DrawingTask if isinstance(config.model, DrawingConfig) else PersonTask
     return kind(config, datasets, plan.validation, features, device, rank)

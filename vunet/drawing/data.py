@@ -25,6 +25,8 @@ from vunet.drawing.lines import styled
 from vunet.drawing.network import identity_places
 from vunet.drawing.palette import COLOURS
 
+KINDS = ("drawings", "portraits", "pairs")
+"""What can be learned from."""
 THING = len(COLOURS)
 """Region of a thing whose parts are not told apart."""
 UNKNOWN = -1
@@ -80,13 +82,21 @@ def _affine(g: torch.Generator, count: int, amount: float) -> Tensor:
     return torch.cat([turn * scale[:, None], (noise(count, 2) * 0.12 * amount)[..., None]], 2)
 
 
-def _apply(matrix: Tensor, places: Tensor) -> Tensor:
+def apply_affine(matrix: Tensor, places: Tensor) -> Tensor:
+    """Matrices (B, 2, 3) applied to places (B, H, W, 2)."""
     return torch.einsum("bij,bhwj->bhwi", matrix[:, :, :2], places) + matrix[:, None, None, :, 2]
 
 
-def _inverse(matrix: Tensor) -> Tensor:
+def inverse_affine(matrix: Tensor) -> Tensor:
+    """The inverses (B, 2, 3) of matrices (B, 2, 3)."""
     turn = torch.linalg.inv(matrix[:, :, :2])
     return torch.cat([turn, -turn @ matrix[:, :, 2:]], 2)
+
+
+def quarter_of(places: Tensor) -> Tensor:
+    """Places (B, H, W, 2) at a quarter of the size."""
+    size = (places.shape[1] // 4, places.shape[2] // 4)
+    return F.interpolate(places.permute(0, 3, 1, 2), size, mode="area").permute(0, 2, 3, 1)
 
 
 class DrawingBatchMaker:
@@ -106,7 +116,7 @@ class DrawingBatchMaker:
         """Prepare to draw batches.
 
         Args:
-            datasets: Sets of kind "drawings" or "pairs", all of one kind.
+            datasets: Sets of one of `KINDS`, all of the same.
             config: Of the network.
             batch_size: Pictures a batch.
             seed: Decides everything.
@@ -119,8 +129,8 @@ class DrawingBatchMaker:
             ValueError: If the sets are of different or other kinds, or empty.
         """
         kinds = {str(d.meta["kind"]) for d in datasets}
-        if len(kinds) != 1 or not kinds <= {"drawings", "pairs"}:
-            raise ValueError(f"sets of one kind, drawings or pairs, are needed, got {kinds}")
+        if len(kinds) != 1 or not kinds <= set(KINDS):
+            raise ValueError(f"sets of one kind of {', '.join(KINDS)} are needed, got {kinds}")
         self.pairs = kinds == {"pairs"}
         self.sets = list(datasets)
         self.sizes = np.array([len(d) for d in datasets])
@@ -226,7 +236,7 @@ class DrawingBatchMaker:
             push = F.interpolate(
                 torch.randn(B, 2, 5, 5, generator=g) * 0.035, (H, W), mode="bicubic"
             )
-            first = _apply(_affine(g, B, 0.5), grid) + push.permute(0, 2, 3, 1)
+            first = apply_affine(_affine(g, B, 0.5), grid) + push.permute(0, 2, 3, 1)
         second = _affine(g, B, 1.0)
         flip = torch.where(mirrored, -1.0, 1.0)[:, None, None, None]
         turn = torch.cat([flip, torch.ones_like(flip)], 3)  # x alone
@@ -241,17 +251,15 @@ class DrawingBatchMaker:
             maps = None if maps is None else F.interpolate(maps, (H, W), mode="area").mul(1.6)
             shape = None if shape is None else F.interpolate(shape, (H, W), mode="area")
         truth = seen(image, first)
-        reference = seen(look, _apply(second, grid))
+        reference = seen(look, apply_affine(second, grid))
         valid = (seen(inside, first, "nearest") > 0.5).float() * (
             (first.abs() <= 1).all(-1)[:, None].float()
         )
-        quarter = F.interpolate(first.permute(0, 3, 1, 2), (H // 4, W // 4), mode="area")
-        known = _apply(_inverse(second), quarter.permute(0, 2, 3, 1))
+        known = apply_affine(inverse_affine(second), quarter_of(first))
         if shape is not None:
             drawing = seen(shape, first)
         elif maps is not None:
-            hand = int(torch.randint(2**31, (1,), generator=g))
-            ink = styled(seen(maps, first).clamp(0, 1), hand)
+            ink = self._ink(seen(maps, first).clamp(0, 1), entries, first * turn, g)
             if paint is None:
                 drawing = drawing_picture(ink)
             else:
@@ -267,7 +275,8 @@ class DrawingBatchMaker:
         if self.bent:
             kinds = kinds * (torch.rand(B, generator=g) < 0.7)
         same = torch.tensor([a == b for a, b in zip(entries, others, strict=True)])
-        known = torch.where(same[:, None, None, None], known, _NOWHERE)
+        elsewhere = self._elsewhere(entries, others, quarter_of(first), second, turn)
+        known = torch.where(same[:, None, None, None], known, elsewhere)
         own = torch.tensor(
             [
                 float(a == c and self.groups[a][b] == self.groups[c][d])
@@ -284,10 +293,44 @@ class DrawingBatchMaker:
             kinds=kinds.long(),
             own=own,
             regions=seen(regions[0], first, "nearest"),
-            reference_regions=seen(regions[1], _apply(second, grid), "nearest"),
+            reference_regions=seen(regions[1], apply_affine(second, grid), "nearest"),
         )
         values = {k: v.to(self.device) for k, v in vars(made).items()}
         return DrawingBatch(**values)
+
+    def _ink(
+        self, maps: Tensor, entries: Sequence[tuple[int, int]], places: Tensor, g: torch.Generator
+    ) -> Tensor:
+        """What is drawn, (B, 1, H, W) in [0, 1].
+
+        Args:
+            maps: (B, 4, H, W) lines of the photos, bent.
+            entries: Set and row of each.
+            places: (B, H, W, 2) where the bent picture's pixels lie in the set's.
+            g: Decides what is drawn how.
+        """
+        del entries, places
+        return styled(maps, int(torch.randint(2**31, (1,), generator=g)))
+
+    def _elsewhere(
+        self,
+        entries: Sequence[tuple[int, int]],
+        others: Sequence[tuple[int, int]],
+        first: Tensor,
+        second: Tensor,
+        turn: Tensor,
+    ) -> Tensor:
+        """(B, H/4, W/4, 2) where the truth lies in references that show another thing.
+
+        Args:
+            entries: Set and row of each truth.
+            others: Of each reference.
+            first: (B, H/4, W/4, 2) where the truth's pixels lie in the set's picture, ...
+            second: (B, 2, 3) ... and the reference's, ...
+            turn: (B, 1, 1, 2) ... both before x is multiplied by 1 or -1.
+        """
+        del entries, others, second, turn
+        return torch.full_like(first, _NOWHERE)
 
     @staticmethod
     def _regions(paint: Tensor, thing: Tensor) -> Tensor:

@@ -60,7 +60,7 @@ def drawing_losses(
     carried = drawn.carried
     if carried is not None:
         # where the truth's place lies in the reference is known
-        known = (batch.places.abs() <= 1).all(-1) & (F.avg_pool2d(valid, 4)[:, 0] > 0.9)
+        known = (batch.places.abs() <= 1).all(-1) & (F.avg_pool2d(batch.valid, 4)[:, 0] > 0.9)
         known = known.float() * (0.35 + 0.65 * F.avg_pool2d(batch.thing, 4)[:, 0])
         apart = F.smooth_l1_loss(carried.places, batch.places, reduction="none", beta=0.02).sum(-1)
         coarse_truth = F.avg_pool2d(batch.places.permute(0, 3, 1, 2), 4).permute(0, 2, 3, 1)

@@ -127,6 +127,7 @@ class Painter:
         temperature: float = 1.0,
         seed: int = 0,
         size: int = DRAWING_PX,
+        shift: np.ndarray | None = None,
     ) -> DrawnPicture:
         """A picture of a drawing.
 
@@ -138,6 +139,7 @@ class Painter:
             temperature: How far samples stray from the middle, 1 being as far as photos do.
             seed: Decides what is sampled.
             size: Longer side of the picture in pixels.
+            shift: (S, Z) added to the look, sampled or not.
 
         Raises:
             DrawingError: If the kind is unknown.
@@ -153,10 +155,15 @@ class Painter:
         H, W = config.size
         with self._lock, torch.inference_mode():
             latents = None
-            if look is None or strength < 1:
-                spread = temperature * (1.0 if config.people else _SPREAD)
+            if look is None or strength < 1:  # sampled, wholly or partly
+                plain = config.people or config.faces
+                spread = temperature * (1.0 if plain else _SPREAD)
                 latents = net.sample_latents(drawing, kinds, noise, spread)
+            moved = None
+            if shift is not None:
+                moved = torch.from_numpy(np.asarray(shift, np.float32))[None].to(self.device)
             if look is None:
+                latents = latents if latents is None or moved is None else latents + moved
                 drawn = net(drawing, None, kinds=kinds, latents=latents, amp=self.amp)
                 return self._finish(drawn, sheet, None, seed, size, 1.0)
             reference = cv2.resize(look.picture, (W, H), interpolation=cv2.INTER_AREA)
@@ -164,6 +171,8 @@ class Painter:
             keep = torch.full((1, 1, 1, 1), float(strength), device=self.device)
             if latents is not None:
                 latents = latents + strength * (net.latents_of(small) - latents)
+            if moved is not None:
+                latents = (net.latents_of(small) if latents is None else latents) + moved
             things = None
             if sheet.inside is not None:
                 inside = torch.from_numpy(sheet.inside)[None, None].float().to(self.device)

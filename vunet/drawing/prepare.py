@@ -153,9 +153,9 @@ def config_for(config: TrainConfig, datasets: Sequence[Dataset]) -> TrainConfig:
     if not isinstance(model, DrawingConfig):
         raise DrawingSetError("these settings are not of a network that paints drawings")
     kinds = {str(d.meta["kind"]) for d in datasets}
-    if len(kinds) != 1 or not kinds <= {"drawings", "pairs"}:
+    if len(kinds) != 1 or not kinds <= {"drawings", "portraits", "pairs"}:
         raise DrawingSetError(
-            "a drawing network learns from sets of drawings or from sets of pairs, not "
+            "a drawing network learns from sets of drawings, of portraits or of pairs, not "
             f"from {' and '.join(sorted(kinds))}; make one with `vunet prepare --drawings`"
         )
     labels = {str(row.get("label", "")) for d in datasets for row in d.index}
@@ -163,9 +163,18 @@ def config_for(config: TrainConfig, datasets: Sequence[Dataset]) -> TrainConfig:
     if kinds == {"drawings"}:
         painted = any(bool(d.arrays["paint"][:_LOOKED_AT].any()) for d in datasets)
         shape, size = ("regions" if painted else "lines"), SIZE
+    elif kinds == {"portraits"}:
+        shape = "lines"
     classes = tuple(sorted(labels - {""}))
     people = any(bool(d.meta["settings"].get("close")) for d in datasets)
-    model = dataclasses.replace(model, size=size, shape=shape, classes=classes, people=people)
+    model = dataclasses.replace(
+        model,
+        size=size,
+        shape=shape,
+        classes=classes,
+        people=people,
+        faces=kinds == {"portraits"},
+    )
     return dataclasses.replace(config, model=model)
 
 

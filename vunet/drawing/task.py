@@ -24,6 +24,15 @@ from vunet.task import write_sheet
 _CHECKED = 12
 
 
+def _maker_for(datasets: list[Dataset]) -> type[DrawingBatchMaker]:
+    """Who draws batches from these sets, all of one kind."""
+    if datasets and datasets[0].meta["kind"] == "portraits":
+        from vunet.face.data import PortraitBatchMaker
+
+        return PortraitBatchMaker
+    return DrawingBatchMaker
+
+
 class DrawingTask:
     """See `vunet.task.Task`."""
 
@@ -42,11 +51,10 @@ class DrawingTask:
         self.config, self.net, self.features, self.rank = config, net, features, rank
         seed = config.seed * 64 + rank
         share = config.cross_share if net.network == "drawing" else 0.0
-        self.maker = DrawingBatchMaker(
-            datasets, net, config.batch_size, seed, device, cross_share=share
-        )
+        maker = _maker_for(datasets)
+        self.maker = maker(datasets, net, config.batch_size, seed, device, cross_share=share)
         self.check = (
-            DrawingBatchMaker(list(validation), net, _CHECKED, 12345, device, bent=False)
+            maker(list(validation), net, _CHECKED, 12345, device, bent=False)
             if validation
             else None
         )
