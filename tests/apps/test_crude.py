@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from apps.pad import SIZE, drawing_of
-from tests.vunet.drawing.crude.draw import HERE, MARKS, draw, shown
+from tests.vunet.drawing.crude.draw import HERE, MARKS, PAD, draw
+from tests.vunet.drawing.crude.mouse import shown
 from tests.vunet.drawing.crude.people import PEOPLE
 from tests.vunet.drawing.crude.strokes import DRAWINGS, PAPER_WH
 from vunet.drawing.palette import COLOURS, REGIONS
@@ -84,4 +85,6 @@ def test_drawn_anew_on_the_page_they_are_the_same(visit: Any, name: str) -> None
     anew = drawing_of(draw(page, name)).astype(int)
     # where the paper lies on the screen may differ by parts of a pixel
     assert np.abs(anew - kept(name)).mean() < 1
-    assert np.abs(anew - shown(page)).mean() < 1, "the paper shows what the server does not get"
+    assert np.abs(anew - shown(page, PAD)).mean() < 1, (
+        "the paper shows what the server does not get"
+    )
