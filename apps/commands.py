@@ -173,9 +173,9 @@ class Mix(_Drawing):
         """Write the picture."""
         check_seed(self.seed)
         check_picture(self.out, transparent=self.background == "transparent")
-        parts: dict[str, str | Path] = dict(_assignments("--part", self.part))
+        parts: dict[str, str | Path] = dict(assignments("--part", self.part))
         strength = {}
-        for name, text in _assignments("--strength", self.strength).items():
+        for name, text in assignments("--strength", self.strength).items():
             try:
                 strength[name] = float(text)
             except ValueError:
@@ -304,13 +304,14 @@ class Prepare:
     seed: Whole = 0
     """Chooses the closer framings."""
     drawings: Annotated[
-        Literal["things", "people", "faces"] | None,
-        arg(metavar="{things,people,faces}", help_behavior_hint=""),
+        Literal["things", "people", "faces", "portraits"] | None,
+        arg(metavar="{things,people,faces,portraits}", help_behavior_hint=""),
     ] = None
     """Make drawings of the photos, each of a single thing or of a person, for `vunet train`'s
     garment, sketch and find; --labels paints people's regions, --holdout photo leaves out a tenth.
     Given a prepared set of people, of its pictures: same people in other poses teach much. Of faces
-    PHOTOS holds two folders, photos and sketches, for find-face; a third is left out."""
+    PHOTOS holds two folders, photos and sketches, for find-face; a third is left out. Portraits are
+    photos of faces, or such two folders, for face and face-parts; a tenth is left out."""
     classes: Annotated[Path | None, arg(metavar="TABLE.csv", help_behavior_hint="")] = None
     """With --drawings: table with the columns file and label, what each photo shows."""
 
@@ -365,13 +366,21 @@ class Prepare:
         parts = {None: "all", "none": "all", "photo": "training", "only-photo": "held-back"}
         if self.holdout not in parts or self.renders:
             raise UsageError("--drawings is for photos; with --holdout photo or only-photo")
-        if self.drawings == "faces":
+        if self.drawings in ("faces", "portraits"):
             from vunet.gallery.prepare import prepare_sketched
 
             if self.classes is not None or self.labels is not None:
-                raise UsageError("--drawings faces takes neither --classes nor --labels")
+                raise UsageError(f"--drawings {self.drawings} takes neither --classes nor --labels")
             part = parts[self.holdout]
-            report = prepare_sketched(self.photos, self.out, part=part, quiet=quiet)
+            if self.drawings == "faces":
+                report = prepare_sketched(self.photos, self.out, part=part, quiet=quiet)
+            else:
+                from pose.face import FaceFinder
+                from vunet.face.prepare import prepare_portraits
+
+                report = prepare_portraits(
+                    self.photos, self.out, FaceFinder(), part=part, quiet=quiet
+                )
             print(f"{self.out}: {report.count} faces, {len(report.left_out)} left out")
             note(report.left_out[:20])
             return 0
@@ -411,6 +420,8 @@ class Train:
                 "person",
                 "garment",
                 "sketch",
+                "face",
+                "face-parts",
                 "pairs",
                 "find",
                 "find-face",
@@ -425,8 +436,9 @@ class Train:
     ]
     """What to train: person (poses), garment (drawings of things), sketch (drawings of people),
     pairs (any folder of A|B pictures, of two folders with equal names, or of photos), find and
-    find-face (photos by drawings; from sets that `vunet prepare --drawings` made); tiny and
-    tiny-pairs rehearse it in seconds; vunet-2018, pix2pix and drawing-pix2pix are what ours are
+    find-face (photos by drawings; from sets that `vunet prepare --drawings` made), face (drawings
+    of faces) and face-parts (their manifolds; `python -m vunet.face.codes` ends such a run); tiny
+    and tiny-pairs rehearse it in seconds; vunet-2018, pix2pix and drawing-pix2pix are what ours are
     measured against."""
     data: Folders = ()
     """Training set made by `vunet prepare`; for pairs, any folder of pictures."""
@@ -594,9 +606,12 @@ class Evaluate:
     """Set of drawings never trained on (`vunet prepare --drawings things --holdout only-photo`)."""
     find: Annotated[Path | None, arg(metavar="DATASET", help_behavior_hint="")] = None
     """Set of drawings or faces never trained on: how often a drawing finds its own photo."""
+    portraits: Annotated[Path | None, arg(metavar="DATASET", help_behavior_hint="")] = None
+    """Set of faces with sketches, never trained on (`vunet prepare --drawings portraits`)."""
     model: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="NAME_OR_FILE")] = ()
     """Weights, by name (see `vunet models`) or file, baselines too; person where none are given
-    (garment for --drawings, find for --find). May be given several times: each makes a row."""
+    (garment for --drawings, find for --find, face for --portraits). May be given several times:
+    each makes a row."""
     json: Annotated[Path | None, arg(metavar="OUT.json", help_behavior_hint="")] = None
     """Report to write, with the figures of every pair and the protocol in words."""
     sheet: Annotated[Path | None, arg(metavar="SHEET.jpg", help_behavior_hint="")] = None
@@ -610,9 +625,10 @@ class Evaluate:
 
     def run(self) -> int:
         """Print the figures as a table."""
-        if [self.pairs, self.drawings, self.find].count(None) != 2:
+        if [self.pairs, self.drawings, self.find, self.portraits].count(None) != 3:
             raise UsageError(
-                "evaluate needs one of --pairs PAIRS.csv, --drawings DATASET and --find DATASET"
+                "evaluate needs one of --pairs PAIRS.csv, --drawings DATASET, --find DATASET and "
+                "--portraits DATASET"
             )
         if not 0 <= self.rim <= 64:
             raise UsageError("--rim must be between 0 and 64")
@@ -625,7 +641,9 @@ class Evaluate:
             from vunet.gallery.evaluate import evaluate_find, format_find
 
             if self.sheet is not None:
-                raise UsageError("--sheet goes with --pairs or --drawings; leave it out")
+                raise UsageError(
+                    "--sheet goes with --pairs, --drawings or --portraits; leave it out"
+                )
             found = evaluate_find(
                 self.find,
                 self.model or ("find",),
@@ -635,6 +653,22 @@ class Evaluate:
                 quiet=quiet,
             )
             print(format_find(found), end="")
+            return 0
+        if self.portraits is not None:
+            from pose.face import FaceFinder
+            from vunet.face.evaluate import evaluate_portraits, format_portraits
+
+            judged = evaluate_portraits(
+                self.portraits,
+                self.model or ("face",),
+                FaceFinder(),
+                backbones=self.backbones,
+                json_path=self.json,
+                sheet=self.sheet,
+                device=self.device,
+                quiet=quiet,
+            )
+            print(format_portraits(judged), end="")
             return 0
         if self.pairs is None or self.drawings is not None:
             from vunet.drawing.evaluate import evaluate_drawings, format_drawings
@@ -838,7 +872,7 @@ def note(warnings: Iterable[str]) -> None:
         print(f"note: {text}", file=sys.stderr)
 
 
-def _assignments(option: str, given: Sequence[str]) -> dict[str, str]:
+def assignments(option: str, given: Sequence[str]) -> dict[str, str]:
     """The values of an option NAME=VALUE that may be given several times."""
     found: dict[str, str] = {}
     for text in given:

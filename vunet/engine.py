@@ -169,6 +169,11 @@ class Engine:
             )
         return self._model
 
+    @property
+    def paints_faces(self) -> bool:
+        """Whether the engine's own weights paint drawn faces."""
+        return isinstance(self._model, DrawingNet) and self._model.config.faces
+
     @cached_property
     def estimator(self) -> PoseEstimator:
         """The pose estimator, loaded when first needed."""
@@ -222,7 +227,7 @@ class Engine:
             WeightsError: If the weights are absent or damaged.
             EngineError: If they are of another kind.
         """
-        own = isinstance(self._model, DrawingNet) and self._model.config.faces and model is None
+        own = self.paints_faces and model is None
         painter = self.painter(None if own else model or "face")
         if not painter.model.config.faces:
             raise EngineError(f"{model}: these weights paint no faces; give `face` or others")

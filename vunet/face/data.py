@@ -51,14 +51,17 @@ class PortraitBatchMaker(DrawingBatchMaker):
         self._to = [np.stack([to_mean(mean, m, side, steps) for m in of]) for of in meshes]
         self._from = [np.stack([from_mean(mean, m, side) for m in of]) for of in meshes]
         self._drawn = [np.array([bool(r.get("drawn")) for r in d.index]) for d in datasets]
+        self._refined = [np.array([bool(r.get("refined")) for r in d.index]) for d in datasets]
 
     def _ink(
         self, maps: Tensor, entries: Sequence[tuple[int, int]], places: Tensor, g: torch.Generator
     ) -> Tensor:
         has = torch.tensor([bool(self._drawn[d][i]) for d, i in entries])
         by_artist = has & (torch.rand(len(entries), generator=g) < _BY_ARTIST)
-        by_artist = by_artist if self.bent else has  # validation is on what artists drew
-        redrawn = (torch.rand(len(entries), generator=g) < _REDRAWN) & self.bent
+        refined = torch.tensor([bool(self._refined[d][i]) for d, i in entries])
+        # validation is on what artists drew; what manifolds drew stays as it is
+        by_artist = (by_artist | refined) if self.bent else has
+        redrawn = (torch.rand(len(entries), generator=g) < _REDRAWN) & ~refined & self.bent
         hand = int(torch.randint(2**31, (1,), generator=g))
         sketched = [np.asarray(self.sets[d].arrays["sketches"][i]) for d, i in entries]
         ink = torch.from_numpy(np.stack([ink_of(grey) for grey in sketched]))[:, None]

@@ -40,7 +40,7 @@ _RIDGE = 0.03
 _LEAST_INK = 0.012
 """Mean ink of a window or of the rest that counts as drawn."""
 _OWN_PX = 2 * PART_PX
-_STEADY = 0.35
+_STEADY = 0.9
 """Slider at which a part's own strokes have gone."""
 _OUTLIER = 0.02
 """Residual in sides beyond which a point is likely to be misplaced."""

@@ -25,6 +25,8 @@ from vunet.gallery.framing import ink_of
 _BY_ARTIST = 0.6
 _REDRAWN = 0.4
 _HARMED = 0.6
+_SPARED = 0.7
+"""Share of harmed drawings whose parts are coded from before the harm."""
 _LINES_PX = 160
 """Side at which drawings are made from photos: many hands cost time."""
 _BARE = 0.15
@@ -127,26 +129,27 @@ class PartBatchMaker:
         windows: dict[str, list[np.ndarray]] = {kind: [] for kind in KINDS}
         wanted: dict[str, list[np.ndarray]] = {kind: [] for kind in KINDS}
         for ink, sketch, at in zip(drawn, sketches, points, strict=True):
-            there, moved = np.ones(len(PARTS), bool), at
+            there, moved, bare = np.ones(len(PARTS), bool), at, False
+            whole = ink
             if self.bent and rng.random() < _HARMED:
                 much = rng.random(4)
                 harm = Harm(0.4 * much[0], 0.02 * much[1], 0.08, 0.6 * much[2], 0.5 * much[3])
                 ink, moved, there = degraded(ink, at, rng, harm)
-                if rng.random() < _BARE:
+                if bare := rng.random() < _BARE:
                     ink = ink - without_windows(ink, moved)
-                    windows[REST].append(np.zeros((REST_PX, REST_PX), np.float32))
-                else:
-                    windows[REST].append(_small(without_windows(ink, moved)))
-            else:
-                windows[REST].append(_small(without_windows(ink, moved)))
+            # coders that see much harm draw what is ordinary, not what is there
+            seen, places, kept = (ink, moved, there)
+            if bare or rng.random() < _SPARED:
+                seen, places, kept = whole, at, np.ones(len(PARTS), bool)
+            windows[REST].append(_small(without_windows(seen, places)))
             wanted[REST].append(_small(without_windows(sketch, at)))
-            for part, kept in zip(PARTS, there, strict=True):
-                if not kept:
+            for part, is_there in zip(PARTS, kept, strict=True):
+                if not is_there:
                     continue
                 kind = kind_of(part.name)
                 off = rng.normal(0, 0.012, 2) * self.bent
                 size = part.side * np.exp(rng.normal(0, 0.05) * self.bent)
-                one = window(ink, centre(part, moved) + off, size, PART_PX)
+                one = window(seen, centre(part, places) + off, size, PART_PX)
                 true = window(sketch, centre(part, at), part.side, PART_PX)
                 if part.name == "right-eye":
                     one, true = one[:, ::-1], true[:, ::-1]

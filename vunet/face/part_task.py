@@ -64,8 +64,9 @@ class FacePartsTask:
             wanted = batch.wanted[kind].to(self.device)
             # most of a window is paper: lines count more
             weight = 1 + 2 * wanted
-            fine = F.binary_cross_entropy_with_logits(logits, wanted, weight)
             ink = logits.sigmoid()
+            fine = 0.3 * F.binary_cross_entropy_with_logits(logits, wanted, weight)
+            fine = fine + 3 * ((ink - wanted).abs() * weight).mean()  # means blur, medians do not
             coarse = sum(
                 (F.avg_pool2d(ink, k) - F.avg_pool2d(wanted, k)).abs().mean() for k in (2, 4, 8)
             )
