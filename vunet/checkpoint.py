@@ -160,7 +160,7 @@ def load_model(
     if not isinstance(model, Reposer | DrawingNet):
         raise WeightsError(
             f"{shown(name)}: holds a baseline, which only `vunet evaluate` can use, or a network "
-            "that finds photos; give weights of a re-posing or drawing network"
+            "that finds photos or parts of faces; give weights of a re-posing or drawing network"
         )
     return model, digest
 
