@@ -174,11 +174,17 @@ class Look:
         if directions is None:
             return
         with gr.Accordion("Art direction", open=False, elem_id="face-directions"):
-            for name, low, high in zip(
-                directions.names, directions.lows, directions.highs, strict=True
-            ):
+            ends = zip(directions.names, directions.lows, directions.highs, strict=True)
+            for number, (name, low, high) in enumerate(ends, 1):
                 self.directions[name] = gr.Slider(
-                    -_FAR, _FAR, value=0, step=0.1, label=name, info=f"{low} … {high}", buttons=[]
+                    -_FAR,
+                    _FAR,
+                    value=0,
+                    step=0.1,
+                    label=name[:1].upper() + name[1:],
+                    info=f"{low} … {high}",
+                    buttons=[],
+                    elem_id=f"face-direction-{number}",
                 )
 
     @property

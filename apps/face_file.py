@@ -15,7 +15,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ def face_text(face: FaceDrawing) -> str:
         FaceFileError: If it holds what no file may hold.
     """
     head = {"format": FORMAT, "size": list(SIZE)}
-    checked = asdict(_face({**head, **asdict(face)}))
+    checked = vars(_face({**head, **vars(face)}))
     return json.dumps({**head, **checked}, separators=(",", ":")) + "\n"
 
 

@@ -114,7 +114,7 @@ def build(
     with page:
         gr.Markdown(
             "# Re-pose a person\nGive a photo of one person and a pose"
-            f"{', or a drawing' if painting else ''}. The picture is drawn on "
+            f"{', or a drawing' if painting or portrayed else ''}. The picture is drawn on "
             "this computer; nothing leaves it.",
             elem_id="title",
         )

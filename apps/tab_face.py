@@ -256,10 +256,10 @@ def face_tab(studio: Studio, panel: Panel, tab: gr.Tab, weights: FaceWeights) ->
 
     @told
     def loaded(given: Upload) -> tuple[Any, ...]:
-        """The values of source, pad, picture, and of `kept`."""
+        """The values of source, pad, shadow, picture, and of `kept`."""
         path = path_of(given)
         if path is None:
-            return (gr.skip(),) * (3 + len(kept))
+            return (gr.skip(),) * (4 + len(kept))
         try:
             made = load_face(Path(path))
         except ValueError as error:
@@ -271,6 +271,7 @@ def face_tab(studio: Studio, panel: Panel, tab: gr.Tab, weights: FaceWeights) ->
         return (
             HERE,
             gr.update(given=given_strokes(made.strokes), visible=True),
+            gr.update(visible=True),
             gr.update(value=None, visible=False),
             *(made.sliders[name] for name in (ALL, *NAMES)),
             *(made.strength, made.temperature, made.seed, made.match_eyes),
@@ -302,15 +303,16 @@ def face_tab(studio: Studio, panel: Panel, tab: gr.Tab, weights: FaceWeights) ->
     save.click(saved, [drawing, pad, *kept], text, **saving).success(
         None, text, None, js=_DOWNLOAD % _SAVED, **QUIET
     )
-    again = load.upload(loaded, load, [source, pad, drawing, *kept], **saving)
+    again = load.upload(loaded, load, [source, pad, shadow, drawing, *kept], **saving)
     source.input(
         lambda chosen: (
             gr.update(visible=True if chosen == HERE else "hidden"),  # stays as it is
+            gr.update(visible=chosen == HERE),
             # what is not to be seen does not count
             gr.update(visible=chosen == FILE, value=None),
         ),
         source,
-        [pad, drawing],
+        [pad, shadow, drawing],
         **QUIET,
     )
     shadow.input(

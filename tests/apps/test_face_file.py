@@ -122,7 +122,7 @@ def test_nothing_is_taken_over_that_was_not_asked_for() -> None:
     ],
 )
 def test_what_is_no_such_file_is_told_in_a_sentence(data: bytes) -> None:
-    with pytest.raises(FaceFileError, match="load (a|one)") as caught:
+    with pytest.raises(FaceFileError, match=r"load (a|one)") as caught:
         face_of(data)
     assert "\n" not in str(caught.value)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -21,8 +22,12 @@ from apps.facing import Faces, FaceWeights, FaceWishes, Taken, face_weights, sha
 from apps.pad import SIZE, blank, drawing_of
 from apps.starts import faces
 from apps.studio import Studio
+from apps.tab_draw import drawing_weights
 from tests.apps.test_page import LEGIBLE, check_names
+from vunet.checkpoint import file_sha256, read_config, resolve_weights
+from vunet.config import DrawingConfig
 from vunet.engine import Engine
+from vunet.face.directions import load_directions
 from vunet.face.manifolds import Sliders
 from vunet.images import read_image
 
@@ -44,12 +49,32 @@ HALF = [
 
 
 @pytest.fixture(scope="module")
-def weights() -> FaceWeights:
-    """Those that ship; others where the environment names them."""
-    found = face_weights(os.environ.get("VUNET_PAGE_FACE"), os.environ.get("VUNET_PAGE_FACE_PARTS"))
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaceWeights]:
+    """Those that ship, or those that the environment names; with two directions at least."""
+    given = os.environ.get("VUNET_PAGE_FACE"), os.environ.get("VUNET_PAGE_FACE_PARTS")
+    found = face_weights(*given)
     if found is None:
         pytest.skip("needs the weights `face` and `face-parts`, which this version lacks")
-    return found
+    if found.directions is not None:
+        yield found
+        return
+    path, sha256 = resolve_weights(found.model)
+    config = cast(DrawingConfig, read_config(path))
+    axes = np.random.default_rng(0).normal(size=(2, config.slots, config.latent_dim))
+    rows = [
+        {"name": name, "low": f"no {name}", "high": f"much {name}", "axis": axis.tolist()}
+        for name, axis in zip(("light", "beard"), axes, strict=True)
+    ]
+    file = tmp_path_factory.mktemp("directions") / "directions.json"
+    told = {"weights": sha256 or file_sha256(path), "directions": rows}
+    file.write_text(json.dumps(told), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("apps.facing", "vunet.engine"):
+            patch.setattr(f"{module}.load_directions", partial(load_directions, file=file))
+        found = face_weights(*given)
+        assert found is not None
+        assert found.directions is not None
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +123,12 @@ def portrait(weights: FaceWeights, tmp_path_factory: pytest.TempPathFactory) -> 
 def test_weights_of_other_kinds_are_refused(tiny_weights: Path) -> None:
     with pytest.raises(UsageError, match="paint no faces"):
         face_weights(tiny_weights)
+
+
+def test_weights_of_faces_are_none_of_the_tab_draw(weights: FaceWeights) -> None:
+    with pytest.raises(UsageError, match="--face-model"):
+        drawing_weights([weights.model])
+    assert not any(one.config.faces for one in drawing_weights())
 
 
 def test_ready_made_faces_are_symmetric_and_on_the_paper() -> None:
@@ -252,6 +283,10 @@ def test_a_face_is_drawn_refined_kept_and_loaded(visit: Any, tmp_path: Path) -> 
     second = visit.source("face-live")
     number(visit, "nose", "0")
     visit.await_another("face-live", second)
+    page.get_by_text("Art direction").click()
+    third = visit.source("face-live")
+    number(visit, "direction-1", "-1.5")
+    visit.await_another("face-live", third)
     visit.keep("face")
     check_names(page)
     assert page.evaluate(LEGIBLE)["faint"] == []
@@ -259,6 +294,7 @@ def test_a_face_is_drawn_refined_kept_and_loaded(visit: Any, tmp_path: Path) -> 
     held = saved(visit, file)
     assert len(held["strokes"]) == 2 * len(HALF)
     assert held["sliders"]["nose"] == 0
+    assert next(iter(held["directions"].values())) == -1.5
     assert held["sliders"]["mouth"] == held["sliders"]["all"] == 0.9
     canvas = "document.querySelector('#face-pad canvas').toDataURL()"
     page.locator("#face-shadow input[type=number]").fill("0")
@@ -269,6 +305,7 @@ def test_a_face_is_drawn_refined_kept_and_loaded(visit: Any, tmp_path: Path) -> 
     visit.await_another("face-live", before)
     assert page.evaluate(canvas) != paper
     number(visit, "all", "0.1")
+    number(visit, "direction-1", "0")
     press(visit, "Long hair")
     for text in ("nonsense", json.dumps({**held, "seed": "x"})):
         (tmp_path / "bad.json").write_text(text)
@@ -310,6 +347,7 @@ def test_a_picture_gets_parts_and_a_look_on_a_phone(
     page.locator("#face-live").get_by_text("empty.png: Nothing is drawn").wait_for()
     page.get_by_label("Remove Image").first.click()
     Image.fromarray(drawing_of({"strokes": faces()["Long hair"]})).save(scan)
+    assert page.locator("#face-shadow").is_hidden()
     visit.give("face-file", scan)
     page.wait_for_selector("#face-live img")
     first = visit.source("face-live")
@@ -341,7 +379,7 @@ def test_a_picture_gets_parts_and_a_look_on_a_phone(
 
 
 @pytest.mark.slow
-def test_programs_draw_faces(client: Any, portrait: Path, tmp_path: Path) -> None:
+def test_programs_draw_faces(client: Any, weights: FaceWeights, portrait: Path) -> None:
     from gradio_client import handle_file
     from gradio_client.exceptions import AppError
 
@@ -357,6 +395,9 @@ def test_programs_draw_faces(client: Any, portrait: Path, tmp_path: Path) -> Non
     assert not np.array_equal(face(refinement=1), plain)
     assert not np.array_equal(face(sliders={"eyes": 1}), plain)
     assert np.array_equal(face(sliders={"eyes": 0.5}), plain)
+    assert weights.directions is not None
+    name = weights.directions.names[0]
+    assert not np.array_equal(face(directions={name: 2}), plain)
     assert not np.array_equal(face(other=handle_file(portrait), parts=["mouth"]), plain)
     _, notes, several = client.predict(
         drawing=handle_file(portrait), like=handle_file(portrait), variations=2, api_name="/face"
