@@ -146,15 +146,13 @@ def _face(told: Mapping[str, Any]) -> FaceDrawing:
 def _strokes(given: object) -> list[dict[str, Any]]:
     if not isinstance(given, list):
         raise _damaged("strokes")
-    left = MAX_POINTS
+    all_points = [stroke.get("points") if isinstance(stroke, dict) else None for stroke in given]
+    if not all(isinstance(points, list) and points for points in all_points):
+        raise _damaged("strokes")
+    if sum(map(len, all_points)) > MAX_POINTS:
+        raise FaceFileError(f"the drawing has more than {MAX_POINTS} points; use a simpler one")
     strokes = []
-    for stroke in given:
-        points = stroke.get("points") if isinstance(stroke, dict) else None
-        if not isinstance(points, list) or not points:
-            raise _damaged("strokes")
-        left -= len(points)
-        if left < 0:
-            raise FaceFileError(f"the drawing has more than {MAX_POINTS} points; use a simpler one")
+    for stroke, points in zip(given, all_points, strict=True):
         for point in points:
             if not isinstance(point, list) or len(point) != 2:
                 raise _damaged("strokes")
