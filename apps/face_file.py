@@ -146,9 +146,12 @@ def _face(told: Mapping[str, Any]) -> FaceDrawing:
 def _strokes(given: object) -> list[dict[str, Any]]:
     if not isinstance(given, list):
         raise _damaged("strokes")
-    all_points = [stroke.get("points") if isinstance(stroke, dict) else None for stroke in given]
-    if not all(isinstance(points, list) and points for points in all_points):
-        raise _damaged("strokes")
+    all_points: list[list[Any]] = []
+    for stroke in given:
+        points = stroke.get("points") if isinstance(stroke, dict) else None
+        if not isinstance(points, list) or not points:
+            raise _damaged("strokes")
+        all_points.append(points)
     if sum(map(len, all_points)) > MAX_POINTS:
         raise FaceFileError(f"the drawing has more than {MAX_POINTS} points; use a simpler one")
     strokes = []
