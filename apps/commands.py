@@ -749,6 +749,10 @@ class App:
     """Folder of photos that `vunet index` went through, to be searched in the tab Find."""
     find_model: Annotated[str | None, arg(metavar="MODEL", help_behavior_hint="")] = None
     """Weights of the tab Find, by name, file or run folder; those of `vunet index`."""
+    face_model: Annotated[str | None, arg(metavar="MODEL", help_behavior_hint="")] = None
+    """Weights of the tab Face, by name, file or run folder; unless given, those that ship."""
+    face_parts: Annotated[str | None, arg(metavar="MODEL", help_behavior_hint="")] = None
+    """Weights of faces' manifolds for the tab Face, likewise."""
     device: Device = "auto"
     """Where the network runs."""
 
@@ -769,7 +773,15 @@ class App:
         engine = Engine.load(self.model, device=self.device)
         print(f"http://127.0.0.1:{self.port}", flush=True)
         drawings = [self.drawing_model] if self.drawing_model else None
-        serve(engine, self.port, drawings, self.gallery, self.find_model)
+        serve(
+            engine,
+            self.port,
+            drawings,
+            self.gallery,
+            self.find_model,
+            self.face_model,
+            self.face_parts,
+        )
         return 0
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from typing import Any
 
-import cv2
 import gradio as gr
 import numpy as np
 
 from apps.finding import Finding, Own, Searched
+from apps.live import shadow_picture
 from apps.matches import match_list, nothing
 from apps.pad import drawing_of, is_blank
 from apps.studio import Panel, Upload, number_of, path_of
@@ -18,8 +17,6 @@ from vunet.gallery.shadow import MOST
 
 GENTLE = 0.4
 """How strong shadows are at first."""
-_TINT = (14, 116, 144)
-"""RGB of a shadow's darkest lines."""
 
 
 class Guidance:
@@ -86,7 +83,7 @@ class Guidance:
                 lines = None
             if lines is None:
                 return gr.update(shadow="")
-            return gr.update(shadow=_picture(lines), strength=share)
+            return gr.update(shadow=shadow_picture(lines), strength=share)
 
         drawing, pad, strength = fields
         panel.follow(
@@ -112,11 +109,3 @@ def nearest_list() -> tuple[gr.Column, gr.HTML]:
         gr.Markdown("Nearest photos", elem_classes="step")
         shown = match_list("draw-near", "Nearest photos", choosable=False)
     return block, shown
-
-
-def _picture(lines: np.ndarray) -> str:
-    """Lines (H, W) uint8 as tinted lines on white, an address that holds the picture."""
-    share = lines[..., None].astype(np.float32) / 255
-    tinted = np.rint(255 - share * (255 - np.array(_TINT, np.float32))).astype(np.uint8)
-    _, data = cv2.imencode(".png", tinted[..., ::-1])
-    return "data:image/png;base64," + base64.b64encode(data.tobytes()).decode("ascii")

@@ -11,6 +11,8 @@ import numpy as np
 
 LIVE_HINT = "The person appears here and follows what you draw."
 _QUALITY = 88
+_TINT = (14, 116, 144)
+"""RGB of a shadow's darkest lines."""
 
 
 def live_view(name: str, hint: str = LIVE_HINT) -> gr.HTML:
@@ -28,3 +30,11 @@ def live_picture(image: np.ndarray, alt: str) -> str:
 def live_hint(text: str) -> str:
     """A sentence in the place of a picture."""
     return f'<p class="live-hint">{html.escape(text)}</p>'
+
+
+def shadow_picture(lines: np.ndarray) -> str:
+    """Lines (H, W) uint8 as tinted lines on white: an address that holds it, for a pad's shadow."""
+    share = lines[..., None].astype(np.float32) / 255
+    tinted = np.rint(255 - share * (255 - np.array(_TINT, np.float32))).astype(np.uint8)
+    _, data = cv2.imencode(".png", tinted[..., ::-1])
+    return "data:image/png;base64," + base64.b64encode(data.tobytes()).decode("ascii")

@@ -7,9 +7,10 @@ Its value is `{"size": [height, width], "strokes": [...]}` in pixels of the pape
 
 A colour may be absent, which is ink; the second is an area that was filled in, from x0 to before x1
 in each row y. The browser alone writes the value, and triggers `release` after each stroke, fill,
-undo, redo and clear. Python may set `lines` ([x0, y0, x1, y1, "#rrggbb"] each, laid over the
-strokes), `shadow` and `strength` (a picture's address, laid under the strokes, and from 0 to 1 how
-strongly; no part of the value) and `painting` (whether colours are offered).
+undo, redo and clear. Python may set `given` (from `given_strokes`: strokes that become the drawing,
+which can be undone), `lines` ([x0, y0, x1, y1, "#rrggbb"] each, laid over the strokes), `shadow`
+and `strength` (a picture's address, laid under the strokes, and from 0 to 1 how strongly; no part
+of the value) and `painting` (whether colours are offered).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 import html
 import math
 import re
+import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,8 @@ SIZE = (640, 480)
 """(height, width) of the paper in pixels."""
 MAX_POINTS = 100_000
 """Drawings of more points are refused; a run counts as one."""
+MAX_PEN_PX = 100
+"""Strokes are no wider, whatever is asked for."""
 TOOLS = {
     "brush": ("Brush", "B"),
     "line": ("Line", "L"),
@@ -43,7 +47,6 @@ WIDTHS = {3: "Thin", 6: "Medium", 10: "Thick", 16: "Very thick"}
 INK = (29, 36, 48)
 """RGB of strokes without a colour; `web/pad.js` knows it, too."""
 _WEB = Path(__file__).parent / "web"
-_MAX_PEN_PX = 100
 _SHIFT = 4
 """Binary places of coordinates in OpenCV's drawing."""
 _FINER = 4
@@ -61,6 +64,7 @@ def drawing_pad(
     colours: Mapping[str, tuple[int, int, int]] | None = None,
     painting: bool = False,
     starts: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    strength: float = 1,
 ) -> gr.HTML:
     """Paper for a pointer or the keyboard.
 
@@ -74,6 +78,7 @@ def drawing_pad(
         colours: Names and RGB of the palette beside the ink.
         painting: Whether the palette is to be seen at first.
         starts: Ready-made drawings: names and strokes.
+        strength: Of the shadow at first.
     """
     pad = gr.HTML(
         value=blank(),
@@ -82,9 +87,10 @@ def drawing_pad(
         js_on_load=(_WEB / "pad.js").read_text(encoding="utf-8"),
         apply_default_css=False,
         elem_id=elem_id,
+        given=None,
         lines=[],
         shadow="",
-        strength=1,
+        strength=strength,
         painting=painting,
         starts=dict(starts or {}),
     )
@@ -102,6 +108,11 @@ def blank() -> dict[str, Any]:
 def is_blank(value: object) -> bool:
     """Whether nothing has been drawn."""
     return not value or (isinstance(value, Mapping) and value.get("strokes") == [])
+
+
+def given_strokes(strokes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Strokes as the pad's `given`: the same ones count again each time."""
+    return {"token": secrets.token_hex(8), "strokes": list(strokes)}
 
 
 def hex_of(colour: tuple[int, int, int]) -> str:
@@ -167,7 +178,7 @@ def _pen(given: object) -> int:
         raise UsageError(_DAMAGED) from error
     if not math.isfinite(width):
         raise UsageError(_DAMAGED)
-    return round(min(max(width, 1), _MAX_PEN_PX))
+    return round(min(max(width, 1), MAX_PEN_PX))
 
 
 def _colour(given: object) -> tuple[int, int, int]:

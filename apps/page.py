@@ -1,8 +1,8 @@
 """The app's page: a photo on the left, and tabs in which its person takes poses.
 
     Panel (photo, background, settings)  |  Re-pose · Pose editor · Scribble · Mix · Sequence ·
-                                         |  Draw · Find
-    (for *Draw* and *Find*, which need no person, the panel steps aside)
+                                         |  Draw · Face · Find
+    (for *Draw*, *Face* and *Find*, which need no person, the panel steps aside)
 
 Each tab is a module of its own and goes through `apps.studio.Studio` to the engine. Nothing on the
 page comes from another machine: the type is the system's own, and pictures and scripts are served
@@ -25,11 +25,13 @@ from gradio import themes
 
 from apps.demo import examples
 from apps.editor import PoseEditor
+from apps.facing import face_weights
 from apps.finding import Finding, Searched, finds
 from apps.guidance import Guidance
 from apps.studio import Studio, panel
 from apps.tab_draw import draw_tab, drawing_weights
 from apps.tab_editor import editor_tab
+from apps.tab_face import face_tab
 from apps.tab_find import Onwards, find_tab
 from apps.tab_mix import mix_tab
 from apps.tab_repose import repose_tab
@@ -78,11 +80,13 @@ def build(
     drawings: Sequence[str | Path] | None = None,
     gallery: Path | None = None,
     finder: str | Path | None = None,
+    face: str | Path | None = None,
+    face_parts: str | Path | None = None,
 ) -> gr.Blocks:
     """The page.
 
     For programs each tab has endpoints: `/repose`, `/edit_pose`, `/import_pose`, `/export_pose`,
-    `/scribble`, `/mix`, `/sample`, `/sequence`, `/draw`, `/find` and `/add_photos`; their
+    `/scribble`, `/mix`, `/sample`, `/sequence`, `/draw`, `/face`, `/find` and `/add_photos`; their
     parameters are the page's fields.
 
     Args:
@@ -92,6 +96,9 @@ def build(
         gallery: Folder of photos that `vunet index` went through; visitors may give others.
         finder: Weights that find photos, by name, file or run folder; None takes those that ship
             with the project. The tab *Find* is there if there are any.
+        face: Weights that paint drawn faces, by name, file or run folder; None takes those that
+            ship with the project. The tab *Face* is there if there are any.
+        face_parts: Weights of faces' manifolds, likewise.
 
     Returns:
         The page, not yet served; see `launch`.
@@ -100,13 +107,14 @@ def build(
         ValueError: A sentence, if weights or a gallery that are given cannot be used.
     """
     painting = drawing_weights(drawings)
+    portrayed = face_weights(face, face_parts)
     studio = Studio(engine)
     finding = Finding(studio, finder, gallery) if finds(finder, gallery) else None
     page = gr.Blocks(title="vunet: re-pose a person", analytics_enabled=False)
     with page:
         gr.Markdown(
             "# Re-pose a person\nGive a photo of one person and a pose"
-            f"{', or a drawing' if painting else ''}. The picture is drawn on "
+            f"{', or a drawing' if painting or portrayed else ''}. The picture is drawn on "
             "this computer; nothing leaves it.",
             elem_id="title",
         )
@@ -138,6 +146,9 @@ def build(
                         guidance = None if finding is None else Guidance(finding, searched)
                         with gr.Tab("Draw", id="draw", elem_id="draw-tab") as tab:
                             like = draw_tab(studio, common, tab, painting, guidance)
+                    if portrayed is not None:
+                        with gr.Tab("Face", id="face", elem_id="face-tab") as tab:
+                            face_tab(studio, common, tab, portrayed)
                     if finding is not None:
                         onwards = Onwards(tabs, poses, like, guidance and guidance.strength)
                         with gr.Tab("Find", id="find", elem_id="find-tab") as tab:
@@ -155,6 +166,8 @@ def launch(
     drawings: Sequence[str | Path] | None = None,
     gallery: Path | None = None,
     finder: str | Path | None = None,
+    face: str | Path | None = None,
+    face_parts: str | Path | None = None,
 ) -> gr.Blocks:
     """Serve the page on 127.0.0.1.
 
@@ -165,6 +178,8 @@ def launch(
         drawings: Weights that paint drawings, see `build`.
         gallery: Folder of photos, see `build`.
         finder: Weights that find photos, see `build`.
+        face: Weights that paint faces, see `build`.
+        face_parts: Weights of faces' manifolds, see `build`.
 
     Returns:
         The page; its `local_url` says where it is, its `close` stops it.
@@ -175,7 +190,7 @@ def launch(
     # no records of events, and no sums over all of them after each, for a page that is off
     os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
     os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(10**12)
-    page = build(engine, drawings, gallery, finder)
+    page = build(engine, drawings, gallery, finder, face, face_parts)
     page.own_folder = own  # pyright: ignore[reportAttributeAccessIssue] - lives as long as the page
     page.queue(default_concurrency_limit=1, max_size=MAX_WAITING)
     page.launch(
@@ -206,7 +221,18 @@ def serve(
     drawings: Sequence[str | Path] | None = None,
     gallery: Path | None = None,
     finder: str | Path | None = None,
+    face: str | Path | None = None,
+    face_parts: str | Path | None = None,
 ) -> None:
     """Serve the page on 127.0.0.1 until stopped; see `build`."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the temporary folder goes, too
-    launch(engine, port, block=True, drawings=drawings, gallery=gallery, finder=finder)
+    launch(
+        engine,
+        port,
+        block=True,
+        drawings=drawings,
+        gallery=gallery,
+        finder=finder,
+        face=face,
+        face_parts=face_parts,
+    )

@@ -1,4 +1,4 @@
-"""Ready-made drawings to begin with: outlines of clothes, as strokes of the pad."""
+"""Ready-made drawings to begin with: outlines of clothes, and faces, as strokes of the pad."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ _Curve = Sequence[Point]
 def starts() -> dict[str, list[dict[str, Any]]]:
     """Names and strokes, on paper of 480 x 640 pixels."""
     return {"T-shirt": _t_shirt(), "Trousers": _trousers(), "Dress": _dress()}
+
+
+def faces() -> dict[str, list[dict[str, Any]]]:
+    """Names and strokes of faces, on the same paper."""
+    return {"Short hair": _short_hair(), "Long hair": _long_hair()}
 
 
 def _t_shirt() -> list[dict[str, Any]]:
@@ -61,6 +66,60 @@ def _dress() -> list[dict[str, Any]]:
         *_both([[(240, 284), (210, 284), (182, 276)]]),
         *_both([[(212, 300), (196, 430), (176, 556)]]),
     ]
+
+
+def _short_hair() -> list[dict[str, Any]]:
+    head = [
+        [(116, 306), (120, 396), (172, 452)],
+        [(172, 452), (208, 488), (240, 490)],
+    ]
+    ear = [[(117, 300), (84, 282), (100, 344)], [(100, 344), (106, 366), (121, 362)]]
+    outer = [[(100, 296), (70, 92), (240, 84)]]
+    inner = [[(118, 286), (118, 190), (168, 188)], [(168, 188), (206, 190), (240, 170)]]
+    return [
+        *(s for part in (head, ear, outer, inner) for s in _both(part)),
+        *_features(brow=6),
+    ]
+
+
+def _long_hair() -> list[dict[str, Any]]:
+    head = [
+        [(124, 300), (126, 392), (180, 450)],
+        [(180, 450), (212, 484), (240, 485)],
+    ]
+    outer = [
+        [(240, 88), (104, 84), (92, 270)],
+        [(92, 270), (88, 420), (48, 560)],
+    ]
+    inner = [
+        [(240, 156), (148, 176), (128, 300)],
+        [(128, 300), (124, 440), (140, 560)],
+    ]
+    neck = [[(196, 468), (196, 530), (176, 566)]]
+    return [
+        *(s for part in (head, outer, inner, neck) for s in _both(part)),
+        *_features(brow=0),
+    ]
+
+
+def _features(brow: float) -> list[dict[str, Any]]:
+    """Eyes, nose and mouth.
+
+    Args:
+        brow: Pixels by which brows are lower.
+    """
+    lids = [[(158, 304), (188, 276), (220, 306)], [(220, 306), (188, 322), (158, 304)]]
+    iris = [
+        [(178, 290), (176, 312), (189, 312)],
+        [(189, 312), (202, 312), (200, 290)],
+    ]
+    brows = [[(148, 266 + brow), (178, 240 + brow), (222, 260 + brow)]]
+    nose = [[(230, 318), (226, 346), (212, 362)], [(212, 362), (210, 380), (240, 380)]]
+    upper = [[(240, 406), (220, 396), (196, 412)]]
+    lower = [[(196, 412), (216, 434), (240, 434)]]
+    middle = [[(196, 412), (220, 416), (240, 414)]]
+    parts = (lids, iris, brows, nose, upper, lower, middle)
+    return [stroke for part in parts for stroke in _both(part)]
 
 
 def _both(curves: Sequence[_Curve]) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ import cv2
 import gradio as gr
 import numpy as np
 
-from apps.cancel import cancel_button, cancellable, staged
+from apps.cancel import cancel_button, staged
 from apps.errors import UsageError
 from apps.finding import THE_FOLDER, Own
 from apps.guidance import Guidance, nearest_list
@@ -22,7 +22,6 @@ from apps.matches import nothing
 from apps.pad import drawing_of, drawing_pad, is_blank
 from apps.starts import starts
 from apps.studio import (
-    ENGINE,
     QUIET,
     Panel,
     Studio,
@@ -36,8 +35,8 @@ from apps.studio import (
     picture_field,
     refusal,
     seed_of,
-    told,
 )
+from apps.variations import VariationsView
 from vunet.checkpoint import (
     WeightsError,
     list_weights,
@@ -95,6 +94,11 @@ def drawing_weights(given: Sequence[str | Path] | None = None) -> list[DrawingWe
             if given is None:  # its own verb says what is wrong with it
                 continue
             raise
+        faces = isinstance(config, DrawingConfig) and config.faces
+        if faces and given is None:  # the tab *Face* has them
+            continue
+        if faces:
+            raise UsageError(f"{path}: these weights paint faces; give them as --face-model")
         if isinstance(config, DrawingConfig) and config.network == "drawing":
             name = weights_name(path, [one.name for one in found])
             found.append(DrawingWeights(name, str(model), config))
@@ -157,29 +161,10 @@ def draw_tab(
             with gr.Row(elem_classes="go"):
                 go = gr.Button("Draw in full size", variant="primary", elem_id="draw-go")
                 stop = cancel_button("draw-stop")
-            with gr.Column(visible=False, elem_classes="result") as block:
-                picture = gr.Image(
-                    label="Result",
-                    interactive=False,
-                    format="png",
-                    height=420,
-                    buttons=["download", "fullscreen"],
-                    elem_id="draw-result",
-                )
-                gallery = gr.Gallery(
-                    label="Variations",
-                    columns=4,
-                    height="auto",
-                    object_fit="contain",
-                    interactive=False,
-                    allow_preview=False,
-                    buttons=[],
-                    visible=False,
-                    elem_id="draw-variations",
-                )
-                result_notes = gr.Markdown(elem_classes="notes", elem_id="draw-notes")
+            view = VariationsView("draw")
+            with view.block:
                 near = None if guidance is None else nearest_list()
-            made, nearest = gr.State(()), gr.State(nothing())
+            nearest = gr.State(nothing())
         with gr.Column(scale=3, min_width=250, elem_id="draw-look"):
             like = picture_field(
                 "Photo whose look it gets",
@@ -352,15 +337,7 @@ def draw_tab(
             yield
         cited = nothing() if guidance is None else guidance.nearest(paper, own, where)
         notes = notes_of(found[0].warnings, (drawing, like))
-        return paths[0], notes, paths, tuple(paths), cited
-
-    @told
-    def chosen(paths: tuple[str, ...], event: gr.SelectData) -> str:
-        """The variation that was clicked, in large."""
-        path = paths[event.index] if 0 <= event.index < len(paths) else ""
-        if not Path(path).is_file():
-            raise refusal("This result is no longer kept; make it again.")
-        return path
+        return *view.values(paths, notes), cited
 
     def other_model(name: str, kind: str) -> tuple[Any, Any]:
         """Kinds and colours of other weights."""
@@ -375,13 +352,10 @@ def draw_tab(
     call = {
         "fn": draw,
         "inputs": [drawing, pad, like, variations, *settings, *states],
-        "outputs": [picture, result_notes, gallery, made, nearest],
-        "show_progress_on": picture,
+        "outputs": [nearest],
         "api_name": "draw",
-        **ENGINE,
     }
-    (drawn,) = cancellable(stop, [(go.click, call)], shows=[block])
-    drawn.success(lambda paths: gr.update(visible=len(paths) > 1), made, gallery, **QUIET)
+    drawn = view.drawn_by(go.click, stop, call)
     if near is not None:
         drawn.success(
             lambda cited: (gr.update(visible=bool(cited["matches"])), cited),
@@ -389,7 +363,6 @@ def draw_tab(
             list(near),
             **QUIET,
         )
-    gallery.select(chosen, made, picture, **QUIET)
     model.input(other_model, [model, kind], [kind, pad], **QUIET)
     source.input(
         lambda chosen: (

@@ -4,10 +4,10 @@
 // {width, rub, colour, points: [[x, y], ...]} or, filled in, {colour, runs: [[y, x0, x1], ...]}.
 // `release` is triggered when a stroke ends and whenever the drawing changes otherwise.
 //
-// From Python: `props.lines`, [x0, y0, x1, y1, colour] each, is laid over the strokes; `props.shadow`
-// is a picture's address, laid under them as strongly as `props.strength` says and no part of the
-// drawing; `props.starts` holds ready-made drawings by name; `props.painting` says whether there are
-// colours.
+// From Python: `props.given`, {token, strokes}, becomes the drawing; `props.lines`, [x0, y0, x1, y1,
+// colour] each, is laid over the strokes; `props.shadow` is a picture's address, laid under them as
+// strongly as `props.strength` says and no part of the drawing; `props.starts` holds ready-made
+// drawings by name; `props.painting` says whether there are colours.
 
 const canvas = element.querySelector("canvas");
 const view = canvas.getContext("2d");
@@ -382,6 +382,11 @@ function underlay() {
   picture.src = wanted;
 }
 
+watch("given", () => {
+  if (!props.given) return;
+  stroke = null;
+  become(props.given.strokes);
+});
 watch("shadow", underlay);
 watch("strength", redraw);
 watch("lines", () => {
