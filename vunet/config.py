@@ -144,6 +144,11 @@ class FacePartsConfig:
     faces: int = 0
     """How many faces' codes travel with the weights."""
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in pixels of the drawings in which points are found."""
+        return (128, 128)
+
     def __post_init__(self) -> None:
         counts = (*self.point_channels, *self.part_channels, self.part_dim, self.rest_dim)
         if self.network not in FACE_NETWORKS:
@@ -353,7 +358,7 @@ def at_half_size(config: TrainConfig) -> TrainConfig:
     """
     model = config.model
     if isinstance(model, FacePartsConfig):
-        return config  # its pictures have one size
+        raise ValueError("the parts of faces have one size; leave --half-size out")
     if isinstance(model, DrawingConfig | FindConfig):
         half = (model.size[0] // 2, model.size[1] // 2)
         return dataclasses.replace(config, model=dataclasses.replace(model, size=half))
