@@ -21,6 +21,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import cv2
 import numpy as np
 import torch
 from PIL import Image
@@ -36,6 +37,8 @@ WARM_UP = 3
 REPEATS = 20
 PIXELS = 1_000_000
 """Size of the appearance photo, which is scaled to it."""
+_FACES = 1290
+"""As many codes as the released manifolds hold."""
 PACKAGES = ("torch", "numpy", "opencv-contrib-python", "mediapipe", "pillow")
 STAGES = {
     "read": "read the photo",
@@ -51,6 +54,7 @@ STAGES = {
     "vunet-2018": "vunet-2018, instead of the network",
     "pix2pix": "pix2pix, instead of the network",
     "drawing": "a drawing and a photo's look to a picture",
+    "face": "a stroke on a face's drawing to a new picture",
 }
 """What is timed, in words."""
 
@@ -183,6 +187,7 @@ def _measured(
         job = partial(drawn, baseline, cast(ModelConfig, PRESETS[name].model))
         stages[name] = timed(job, repeats, warm_up)
     stages["drawing"] = timed(_drawing_job(engine, image), repeats, warm_up)
+    stages["face"] = timed(_face_job(engine), repeats, warm_up)
     assert list(stages) == list(STAGES)
     return {
         "stages": stages,
@@ -216,6 +221,29 @@ def _drawing_job(engine: Engine, photo: np.ndarray) -> Callable[[], Any]:
     drawing[80:440, 90:94] = drawing[80:440, 290:294] = drawing[80:84, 90:294] = 0
     look = painter.look(photo)
     return lambda: painter.paint(painter.read(drawing), look)
+
+
+def _face_job(engine: Engine) -> Callable[[], Any]:
+    """Read, refine and paint a drawn face, with networks of the released sizes."""
+    from vunet.config import PRESETS, FacePartsConfig
+    from vunet.drawing.painter import Painter
+    from vunet.face.manifolds import Manifolds
+    from vunet.face.network import FacePartsNet
+    from vunet.face.painter import FacePainter
+    from vunet.networks import build
+
+    net = build(PRESETS["face"].model).eval()
+    painter = Painter(cast("DrawingNet", net), "", engine.device, engine.amp)
+    parts = FacePartsNet(FacePartsConfig(faces=_FACES)).eval()
+    parts.codes.random_(0, 256, generator=torch.Generator().manual_seed(0))
+    parts.layout[1] = 0.01
+    faces = FacePainter(painter, Manifolds(parts), lambda: engine.face_finder)
+    drawing = np.full((640, 480, 3), 255, np.uint8)
+    cv2.ellipse(drawing, (240, 320), (140, 190), 0, 0, 360, (0, 0, 0), 4)
+    for x in (180, 300):
+        cv2.ellipse(drawing, (x, 290), (30, 14), 0, 0, 360, (0, 0, 0), 3)
+    cv2.line(drawing, (190, 420), (290, 420), (0, 0, 0), 4)
+    return lambda: faces.paint(faces.read(drawing))
 
 
 def timed(job: Callable[[], Any], repeats: int, warm_up: int) -> dict[str, float]:

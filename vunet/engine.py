@@ -508,7 +508,8 @@ class Engine:
             directions: By name, in standard deviations: art direction of the look.
             match_eyes: Whether both irises get the same colour.
             model: Weights by name or file; None takes the engine's own, or else "face".
-            n: How many; where a look is given, the first has it, the others are variations.
+            n: How many; the first is the likeliest face and has the look that is given, the others
+                are further faces that the drawing may have meant, in variations of the look.
             strength: How much of the given look, from 0 to 1.
             temperature: How far sampled looks stray from the middle.
             seed: Of the first; the others have the next ones.
@@ -546,13 +547,12 @@ class Engine:
                 raise EngineError(str(error)) from error
             raise EngineError(f"{shown(current)}: {error}") from error
         face = replace(face, warnings=tuple(dict.fromkeys((*face.warnings, *notes))))
-        refined = painter.refine(face, sliders)
         share = [strength] + [VARIED * strength if look is not None else strength] * (n - 1)
         return [
             painter.paint(
                 face,
                 look,
-                refined=refined,
+                refined=painter.refine(face, sliders, variation=i, seed=seed),
                 directions=directions,
                 match_eyes=match_eyes,
                 strength=amount,

@@ -59,25 +59,43 @@ def agreeing(image: np.ndarray, points: np.ndarray) -> np.ndarray:
     Returns:
         (S, S, 3) uint8 RGB; all but the irises as it was.
     """
-    side = image.shape[0]
-    lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    places = iris_places(points, side)
-    left, right = (iris_colour(lab, place) for place in places)
-    apart = right - left
+    pieces = [_piece(image, place) for place in iris_places(points, image.shape[0])]
+    if any(piece is None for piece in pieces):
+        return image
+    (first, one, here), (second, other, there) = (piece for piece in pieces if piece is not None)
+    apart = iris_colour(other, there) - iris_colour(one, here)
     if np.linalg.norm(apart) > _FARTHEST:
         return image
-    for place, step in zip(places, (apart / 2, -apart / 2), strict=True):
-        soft = _disc(lab.shape[:2], place)
-        lab += soft[..., None] * step.astype(np.float32)
-    back = cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)
-    changed = np.clip(np.rint(255 * back), 0, 255).astype(np.uint8)
-    near = np.maximum(*(_disc(lab.shape[:2], p) for p in places))[..., None] > 0
-    return np.where(near, changed, image)
+    changed = image.copy()
+    for window, lab, place, step in (
+        (first, one, here, apart / 2),
+        (second, other, there, -apart / 2),
+    ):
+        soft = _disc(lab.shape[:2], place)[..., None]
+        back = cv2.cvtColor(lab + soft * step.astype(np.float32), cv2.COLOR_LAB2RGB)
+        new = np.clip(np.rint(255 * back), 0, 255).astype(np.uint8)
+        changed[window] = np.where(soft > 0, new, image[window])
+    return changed
+
+
+def _piece(
+    image: np.ndarray, place: tuple[float, float, float]
+) -> tuple[tuple[slice, slice], np.ndarray, tuple[float, float, float]] | None:
+    """What lies round an iris, its CIELAB, and the iris in it; None outside the picture."""
+    x, y, radius = place
+    reach = int(np.ceil(1.3 * radius)) + 1
+    x0, y0 = max(0, int(x) - reach), max(0, int(y) - reach)
+    window = (slice(y0, max(0, int(y) + reach + 1)), slice(x0, max(0, int(x) + reach + 1)))
+    piece = image[window]
+    if not piece.size:
+        return None
+    lab = cv2.cvtColor(piece.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    return window, lab, (x - x0, y - y0, radius)
 
 
 def _disc(size: tuple[int, int], place: tuple[float, float, float]) -> np.ndarray:
     """(H, W) float32, 1 in a disc, falling to 0 at its rim."""
     x, y, radius = place
-    rows, columns = np.mgrid[0 : size[0], 0 : size[1]]
+    rows, columns = np.ogrid[0 : size[0], 0 : size[1]]
     away = np.hypot(columns + 0.5 - x, rows + 0.5 - y)
     return np.clip((radius * 1.15 - away) / max(0.5, 0.35 * radius), 0, 1).astype(np.float32)

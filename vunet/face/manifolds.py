@@ -195,14 +195,22 @@ class Manifolds:
     # towards real faces
 
     def projected(
-        self, sketch: FaceSketch, without: frozenset[int] = frozenset()
+        self,
+        sketch: FaceSketch,
+        without: frozenset[int] = frozenset(),
+        *,
+        stray: float = 0.0,
+        seed: int = 0,
     ) -> tuple[dict[str, np.ndarray], float]:
         """Each part's blend of its neighbours, drawn or not, and how strange the drawing is.
 
         Args:
             sketch: From `read`.
             without: Rows of faces that must not be neighbours.
+            stray: How far blends stray towards some of the neighbours, from 0 to 1.
+            seed: Decides to which.
         """
+        rng = np.random.default_rng(seed)
         allowed = np.ones(self.net.config.faces, bool)
         allowed[list(without)] = False
         total = np.zeros(self.net.config.faces)
@@ -216,10 +224,15 @@ class Manifolds:
             total += apart**2
             near = _nearest(apart, allowed, NEIGHBOURS)
             strange.append(apart[near[0]])
-            blends[name] = local_weights(codes[near], own) @ codes[near]
+            weights = local_weights(codes[near], own)
+            if stray > 0:
+                weights = weights + stray * (rng.dirichlet(np.full(NEIGHBOURS, 0.3)) - weights)
+            blends[name] = weights @ codes[near]
         # those parts that are not there come from faces whose other parts are alike
         near = _nearest(total, allowed, NEIGHBOURS)
         shares = np.exp(-0.5 * (total[near] - total[near[0]]) / max(1e-6, total[near].std()))
+        if stray > 0:
+            shares = shares * rng.dirichlet(np.full(NEIGHBOURS, 0.5))
         for name in NAMES:
             if name not in blends:
                 blends[name] = (shares / shares.sum()) @ self.codes[name][near]
@@ -255,6 +268,8 @@ class Manifolds:
         sliders: Sliders | None = None,
         *,
         without: frozenset[int] = frozenset(),
+        stray: float = 0.0,
+        seed: int = 0,
     ) -> RefinedSketch:
         """The drawing, drawn towards real faces.
 
@@ -262,9 +277,12 @@ class Manifolds:
             sketch: From `read`.
             sliders: How far each part goes.
             without: Rows of faces that must not be neighbours.
+            stray: How far blends stray towards some of the neighbours, from 0 to 1: other faces
+                that the drawing may have meant.
+            seed: Decides to which.
         """
         sliders = sliders or Sliders()
-        blends, strange = self.projected(sketch, without)
+        blends, strange = self.projected(sketch, without, stray=stray, seed=seed)
         proper = self.layout(sketch)
         points = sketch.points.copy()
         for part in PARTS:

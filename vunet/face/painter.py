@@ -37,6 +37,8 @@ _SMALLEST_PX = 32
 _LEAST_INK = 0.002
 _MOST_INK = 0.6
 _ROOM = 1.12
+_STRAY = 0.6
+"""How far further faces of one drawing stray towards single neighbours."""
 _STRANGE = 1.6
 """Strangeness from which a drawing is said not to look like a face."""
 _UNSURE = 0.16
@@ -203,9 +205,24 @@ class FacePainter:
         sketch = self.manifolds.morphed(face.sketch, other.sketch, shares)
         return dataclasses.replace(face, sketch=sketch)
 
-    def refine(self, face: DrawnFace, sliders: Sliders | None = None) -> RefinedSketch:
-        """The drawing, each part drawn towards its manifold as far as its slider says."""
-        return self.manifolds.refine(face.sketch, sliders)
+    def refine(
+        self,
+        face: DrawnFace,
+        sliders: Sliders | None = None,
+        *,
+        variation: int = 0,
+        seed: int = 0,
+    ) -> RefinedSketch:
+        """The drawing, each part drawn towards its manifold as far as its slider says.
+
+        Args:
+            face: The face.
+            sliders: How far parts go.
+            variation: 0 for the likeliest face, others are further faces that it may be.
+            seed: Decides which those are.
+        """
+        stray = _STRAY if variation else 0.0
+        return self.manifolds.refine(face.sketch, sliders, stray=stray, seed=seed + variation)
 
     def paint(
         self,
