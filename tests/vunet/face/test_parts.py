@@ -131,6 +131,17 @@ def test_names_stand_for_parts() -> None:
             fp.named_parts(wrong)
 
 
+def test_narrow_names_win_whichever_comes_first() -> None:
+    given = {"left-eye": 1, "all": 2, "eyes": 3, "hair": 4}
+    wanted = {"left-eye": 1, "right-eye": 3, "nose": 2, "mouth": 2, "rest": 4}
+    assert fp.by_part(given) == wanted
+    assert fp.by_part(dict(reversed(given.items()))) == wanted
+    assert fp.by_part({}) == {}
+    assert fp.by_part({"nose": 0.5}) == {"nose": 0.5}
+    with pytest.raises(ValueError, match="no part of a face"):
+        fp.by_part({"nose": 1, "ear": 2})
+
+
 def test_parts_place_themselves_by_points_of_their_own() -> None:
     rows = [row for part in PARTS for row in part.rows]
     assert len(rows) == len(set(rows))
