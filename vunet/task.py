@@ -57,7 +57,7 @@ class Task(Protocol):
 
 
 def write_sheet(columns: list[Tensor], path: Path) -> None:
-    """Columns of pictures (B, 3, H, W) in [-1, 1], the first `SHEET_ROWS` that all have, as JPEG."""
+    """Columns of pictures (B, 3, H, W) in [-1, 1], up to `SHEET_ROWS` that all have, as JPEG."""
     rows = [
         np.concatenate([c[i].float().cpu().numpy() for c in columns], 2)
         for i in range(min(SHEET_ROWS, *map(len, columns)))

@@ -153,7 +153,7 @@ def test_part_batches_have_the_shapes_that_networks_want(faces: Dataset) -> None
         assert pieces.shape == batch.wanted[kind].shape
         for values in (pieces, batch.wanted[kind], batch.ink):
             assert values.dtype == torch.float32
-            assert 0 <= float(values.min())
+            assert float(values.min()) >= 0
             assert float(values.max()) <= 1.001
     assert len(batch.windows["rest"]) == 16
     assert 16 < len(batch.windows["eye"]) <= 32  # some are missing

@@ -108,8 +108,8 @@ def test_no_points_are_too_strange(seed: int, much: float) -> None:
 
 @pytest.mark.parametrize("side", [64, 256, 700])
 def test_irises_are_as_large_as_the_picture_makes_them(side: int) -> None:
-    for (x, y, radius), (u, v, w) in zip(iris_places(FACE, side), iris_places(FACE, 1), strict=True):
-        assert (x, y, radius) == pytest.approx((u * side, v * side, w * side))
+    for place, unit in zip(iris_places(FACE, side), iris_places(FACE, 1), strict=True):
+        assert place == pytest.approx(tuple(side * v for v in unit))
     (right, _, _), (left, _, _) = iris_places(FACE, side)
     assert right < side / 2 < left
 

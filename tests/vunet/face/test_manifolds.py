@@ -26,9 +26,7 @@ from vunet.gallery.framing import ink_of
 from vunet.images import read_image
 
 SEEDS = st.integers(0, 10_000)
-TINY = FacePartsConfig(
-    point_channels=(8, 8, 8), part_channels=(8, 8, 8, 4), part_dim=6, rest_dim=8
-)
+TINY = FacePartsConfig(point_channels=(8, 8, 8), part_channels=(8, 8, 8, 4), part_dim=6, rest_dim=8)
 CRUDE = Path(__file__).parent / "crude"
 
 
