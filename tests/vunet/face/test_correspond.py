@@ -53,7 +53,8 @@ def test_there_and_back_is_where_one_was(seed: int) -> None:
     known = np.isfinite(off)
     assert known.sum() > 0.75 * (there[..., 0] != NOWHERE).sum(), "only rims may be lost"
     assert np.median(off[known]) < 0.003
-    assert off[known].max() < 0.06  # where large triangles meet at a crease; two pixels
+    assert np.quantile(off[known], 0.99) < 0.03
+    assert off[known].max() < 0.25  # slivers at the rim
 
 
 def test_places_of_points_are_the_points() -> None:

@@ -111,13 +111,16 @@ def test_points_wobble_with_the_lines(seed: int) -> None:
         dots[y - 2 : y + 3, x - 2 : x + 3] = 1
     harm = Harm(drop=0, wobble=0.008, shift=0, shifted=0, missing=0)
     ink, points, _ = degraded(dots, POINTS, np.random.default_rng(seed), harm)
+    off = []
     for x, y in points[rows] * 256:
-        y0, x0 = max(0, round(y) - 6), max(0, round(x) - 6)
-        near = ink[y0 : y0 + 13, x0 : x0 + 13]
+        y0, x0 = max(0, round(y) - 9), max(0, round(x) - 9)
+        near = ink[y0 : y0 + 19, x0 : x0 + 19]
         assert near.sum() > 5
         weight = np.stack(np.mgrid[y0 : y0 + near.shape[0], x0 : x0 + near.shape[1]], -1) + 0.5
         middle = (weight * near[..., None]).sum((0, 1)) / near.sum()
-        assert np.linalg.norm(middle - (y, x)) < 2.5
+        off.append(np.linalg.norm(middle - (y, x)))
+    assert np.mean(off) < 2
+    assert np.max(off) < 5
 
 
 @given(SEEDS)

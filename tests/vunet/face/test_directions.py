@@ -21,14 +21,16 @@ AMOUNTS = st.dictionaries(st.sampled_from(WAYS.names), st.floats(-3, 3))
 @given(AMOUNTS)
 def test_ways_add_up(amounts: dict[str, float]) -> None:
     alone = [WAYS.shift({name: amount}) for name, amount in amounts.items()]
-    np.testing.assert_allclose(WAYS.shift(amounts), np.sum([np.zeros((4, 16)), *alone], 0))
+    np.testing.assert_allclose(
+        WAYS.shift(amounts), np.sum([np.zeros((4, 16)), *alone], 0), atol=1e-12
+    )
 
 
 @given(st.sampled_from(WAYS.names), st.floats(-1.5, 1.5))
 def test_twice_as_far_is_twice_as_far_and_back_is_back(name: str, amount: float) -> None:
     once = WAYS.shift({name: amount})
-    np.testing.assert_allclose(WAYS.shift({name: 2 * amount}), 2 * once)
-    np.testing.assert_allclose(WAYS.shift({name: -amount}), -once)
+    np.testing.assert_allclose(WAYS.shift({name: 2 * amount}), 2 * once, atol=1e-12)
+    np.testing.assert_allclose(WAYS.shift({name: -amount}), -once, atol=1e-12)
 
 
 def test_each_name_is_its_own_axis() -> None:

@@ -77,6 +77,7 @@ def state_of(out: Path) -> dict[str, Any]:
 # -- training ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["face", "face-parts"])
 def test_a_run_rehearses_and_goes_on_as_if_never_stopped(
     faces: list[Dataset], tmp_path: Path, name: str
@@ -127,13 +128,13 @@ def test_parts_learn(faces: list[Dataset]) -> None:
     net = task.build()
     optimiser = torch.optim.Adam(net.parameters(), 3e-3)
     sums = []
-    for _ in range(12):  # the same drawings again and again
+    for _ in range(8):  # the same drawings again and again
         total = torch.stack(list(task.losses(net, 0, 0.5, False).values())).sum()
         optimiser.zero_grad()
         total.backward()
         optimiser.step()
         sums.append(float(total.detach()))
-    assert sums[-1] < 0.75 * sums[0]
+    assert sums[-1] < 0.85 * sums[0]
 
 
 def test_weights_of_another_depth_lend_what_fits(faces: list[Dataset], tmp_path: Path) -> None:
