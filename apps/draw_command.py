@@ -107,19 +107,24 @@ class Draw:
 
     def _face_options(self) -> dict[str, Any]:
         from vunet.face.manifolds import Sliders
-        from vunet.face.parts import named_parts
+        from vunet.face.parts import by_part, named_parts
 
-        sliders: dict[str, float] = {}
-        for name, amount in _amounts("--refine", self.refine, 0, 1).items():
-            for part in named_parts(name):
-                sliders[part] = amount
+        sliders = _amounts("--refine", self.refine, 0, 1)
+        shares = _amounts("--share", self.share, 0, 1)
+        parts = {name: Path(path) for name, path in assignments("--part", self.part).items()}
+        for option, names in (("--refine", sliders), ("--share", shares), ("--part", parts)):
+            try:
+                for name in names:
+                    named_parts(name)
+            except ValueError as error:
+                raise UsageError(f"{option}: {error}") from error
         if self.share and self.towards is None:
             raise UsageError("--share goes with --towards PICTURE")
         return {
-            "sliders": Sliders(sliders),
-            "parts": {name: Path(path) for name, path in assignments("--part", self.part).items()},
+            "sliders": Sliders(by_part(sliders)),
+            "parts": parts,
             "towards": self.towards,
-            "shares": _amounts("--share", self.share, 0, 1) or None,
+            "shares": shares or None,
             "directions": _amounts("--look", self.look, -3, 3),
             "match_eyes": self.match_eyes,
         }

@@ -29,7 +29,7 @@ from vunet.drawing.subject import person_masks
 from vunet.face.directions import load_directions
 from vunet.face.manifolds import Manifolds, Sliders
 from vunet.face.painter import DrawnFace, FacePainter
-from vunet.face.parts import NAMES, named_parts
+from vunet.face.parts import by_part, named_parts
 from vunet.images import ImageError, is_file, read_image, shown, write_png
 from vunet.looks import LOOKS, draw_mix, draw_subjects
 from vunet.model import PART_COUNT
@@ -526,17 +526,13 @@ class Engine:
             sources: dict[str, DrawnFace] = {}
             for name, picture in (parts or {}).items():
                 current = picture
-                source = painter.read(read_image(picture))
-                sources |= dict.fromkeys(named_parts(name), source)
+                named_parts(name)  # before the picture is read
+                sources[name] = painter.read(read_image(picture))
+            sources = by_part(sources)
             face = painter.with_parts(face, sources)
             if towards is not None:
                 current = towards
-                amounts = {
-                    part: share
-                    for name, share in (shares or {"all": 0.5}).items()
-                    for part in named_parts(name)
-                }
-                amounts = {name: amounts.get(name, 0.0) for name in NAMES}
+                amounts = by_part(shares or {"all": 0.5})
                 face = painter.morphed(face, painter.read(read_image(towards)), amounts)
             look, notes = None, ()
             if like is not None:

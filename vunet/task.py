@@ -57,10 +57,10 @@ class Task(Protocol):
 
 
 def write_sheet(columns: list[Tensor], path: Path) -> None:
-    """Columns of pictures (B, 3, H, W) in [-1, 1], the first `SHEET_ROWS` of each, as JPEG."""
+    """Columns of pictures (B, 3, H, W) in [-1, 1], up to `SHEET_ROWS` that all have, as JPEG."""
     rows = [
         np.concatenate([c[i].float().cpu().numpy() for c in columns], 2)
-        for i in range(min(SHEET_ROWS, len(columns[0])))
+        for i in range(min(SHEET_ROWS, *map(len, columns)))
     ]
     picture = np.clip((np.concatenate(rows, 1).transpose(1, 2, 0) + 1) * 127.5, 0, 255)
     cv2.imwrite(str(path), picture.astype(np.uint8)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from vunet.checkpoint import load_network, save_network
-from vunet.dataset import Dataset, open_dataset
+from vunet.dataset import Dataset, DatasetError, open_dataset
 from vunet.face.manifolds import window_pieces
 from vunet.face.network import COMPONENTS, FacePartsNet
 from vunet.face.parts import MIRRORED, NAMES, POINTS
@@ -22,7 +22,11 @@ from vunet.gallery.framing import ink_of
 
 
 def with_codes(net: FacePartsNet, datasets: list[Dataset]) -> FacePartsNet:
-    """The same networks, and the codes of these sets' sketches, each also mirrored."""
+    """The same networks, and the codes of these sets' sketches, each also mirrored.
+
+    Raises:
+        DatasetError: If the sets hold no sketches.
+    """
     rows: list[np.ndarray] = []
     layouts: list[np.ndarray] = []
     for d in datasets:
@@ -36,6 +40,11 @@ def with_codes(net: FacePartsNet, datasets: list[Dataset]) -> FacePartsNet:
                 codes = net.coded(window_pieces(one, at))
                 rows.append(np.concatenate([codes[name] for name in NAMES]))
                 layouts.append(at)
+    if not rows:
+        raise DatasetError(
+            "codes are made of sketches, and these sets hold none; give a folder with two folders, "
+            "photos and sketches, to `vunet prepare --drawings portraits`"
+        )
     table = np.stack(rows)
     low, high = table.min(0), table.max(0)
     steps = np.maximum((high - low) / 255, 1e-6)
@@ -57,8 +66,9 @@ def _layout(layouts: np.ndarray) -> np.ndarray:
     axes = v[:COMPONENTS]
     rest = (flat - mean) - ((flat - mean) @ axes.T) @ axes
     table = np.zeros((2 + COMPONENTS, flat.shape[1]), np.float32)
-    table[0], table[2:] = mean, axes
-    table[1, :COMPONENTS] = s[:COMPONENTS] / np.sqrt(len(flat))
+    table[0], table[2 : 2 + len(axes)] = mean, axes
+    table[1, :COMPONENTS] = 1e-6  # a few faces have fewer axes; none goes along the others
+    table[1, : len(axes)] = np.maximum(1e-6, s[: len(axes)] / np.sqrt(len(flat)))
     table[1, COMPONENTS] = max(0.005, float(rest.std()))
     return table
 

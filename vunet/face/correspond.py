@@ -110,6 +110,8 @@ def _interpolated(
     whole = np.maximum(_area(a, b, c), 1e-9)
     shares = np.stack([_area(p, b, c), _area(a, p, c), _area(a, b, p)], 1) / whole[:, None]
     found = np.full((n, n, 2), NOWHERE, np.float32)
-    moved = np.einsum("nk,nkd->nd", np.clip(shares, -0.5, 1.5), there[corners])
+    shares = np.clip(shares, -0.5, 1.5)  # beside slivers they run away, but must add up to 1
+    shares /= shares.sum(1, keepdims=True)
+    moved = np.einsum("nk,nkd->nd", shares, there[corners])
     found[rows, columns] = moved
     return found

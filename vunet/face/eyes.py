@@ -81,16 +81,17 @@ def agreeing(image: np.ndarray, points: np.ndarray) -> np.ndarray:
 def _piece(
     image: np.ndarray, place: tuple[float, float, float]
 ) -> tuple[tuple[slice, slice], np.ndarray, tuple[float, float, float]] | None:
-    """What lies round an iris, its CIELAB, and the iris in it; None outside the picture."""
+    """What lies round an iris, its CIELAB, and the iris in it; None where nothing is seen of it."""
     x, y, radius = place
     reach = int(np.ceil(1.3 * radius)) + 1
     x0, y0 = max(0, int(x) - reach), max(0, int(y) - reach)
     window = (slice(y0, max(0, int(y) + reach + 1)), slice(x0, max(0, int(x) + reach + 1)))
     piece = image[window]
-    if not piece.size:
+    place = (x - x0, y - y0, radius)
+    if not (_disc(piece.shape[:2], place) > 0.5).any():
         return None
     lab = cv2.cvtColor(piece.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    return window, lab, (x - x0, y - y0, radius)
+    return window, lab, place
 
 
 def _disc(size: tuple[int, int], place: tuple[float, float, float]) -> np.ndarray:

@@ -41,8 +41,8 @@ _STRAY = 0.6
 """How far further faces of one drawing stray towards single neighbours."""
 _STRANGE = 1.6
 """Strangeness from which a drawing is said not to look like a face."""
-_UNSURE = 0.16
-"""The same of its points' spread, in sides."""
+_UNSURE = 0.06
+"""The same of its points' spread, in sides; crude faces stay below 0.04."""
 _LARGEST_PX = 1024
 
 

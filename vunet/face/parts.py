@@ -8,13 +8,16 @@ the square picture in which `vunet.face.template` places faces. Knows nothing of
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
 
 from vunet.face.template import Frame, face_frame
 
+T = TypeVar("T")
 POINTS = (
     *(33, 133, 362, 263, 159, 386, 105, 334, 1, 98, 327),
     *(61, 291, 0, 17, 152, 234, 454, 172, 397, 10),
@@ -70,6 +73,18 @@ def named_parts(name: str) -> tuple[str, ...]:
         return GROUPS[name]
     known = ", ".join((*NAMES, *GROUPS))
     raise ValueError(f"{name!r} is no part of a face; there are {known}")
+
+
+def by_part(given: Mapping[str, T]) -> dict[str, T]:
+    """What is given by names, by the parts that they stand for; narrow names win over wide ones.
+
+    Raises:
+        ValueError: If a name is none of `NAMES` or `GROUPS`.
+    """
+    found: dict[str, T] = {}
+    for name in sorted(given, key=lambda name: -len(named_parts(name))):
+        found |= dict.fromkeys(named_parts(name), given[name])
+    return found
 
 
 def frame_of_points(points: np.ndarray) -> Frame:
