@@ -62,6 +62,13 @@ class Look:
     """(H, W, 3) uint8 RGB, of the network's proportions, at the photo's own resolution."""
     thing: np.ndarray
     """(H, W) uint8, 255 on what the photo is of."""
+    turn: float = 0.0
+    """Of a face: how far it is turned to the right of the picture (`vunet.face.parts.turn`)."""
+
+    def mirrored(self) -> Look:
+        """The same seen in a mirror."""
+        picture, thing = (np.ascontiguousarray(p[:, ::-1]) for p in (self.picture, self.thing))
+        return Look(picture, thing, -self.turn)
 
 
 class Painter:

@@ -30,7 +30,7 @@ from vunet.face.degrade import Harm, degraded
 from vunet.face.eyes import iris_colour
 from vunet.face.manifolds import Sliders
 from vunet.face.painter import DrawnFace, FacePainter
-from vunet.face.parts import PARTS, POINTS, centre
+from vunet.face.parts import PARTS, POINTS, centre, turn
 from vunet.gallery.framing import ink_of
 from vunet.holdout import hash_place
 from vunet.images import write_atomic
@@ -223,8 +223,9 @@ def _rows(
                 face = _face(painter, case.inks[kind])
                 look = None
                 if own:
-                    mirrored = np.ascontiguousarray(case.truth[:, ::-1])
-                    look = Look(mirrored, np.full(mirrored.shape[:2], 255, np.uint8))
+                    everywhere = np.full(case.truth.shape[:2], 255, np.uint8)
+                    way = turn(case.mesh[list(POINTS), :2])
+                    look = Look(case.truth, everywhere, way).mirrored()
                 return painter.paint(face, look, sliders=sliders, temperature=0, size=256).image
 
             return paint

@@ -42,6 +42,8 @@ _LEAST_INK = 0.012
 _OWN_PX = 2 * PART_PX
 _STEADY = 0.9
 """Slider at which a part's own strokes have gone."""
+_OUTLINE = slice(15, None)
+"""Rows of points that lie on the outline of the face."""
 _OUTLIER = 0.02
 """Residual in sides beyond which a point is likely to be misplaced."""
 
@@ -250,7 +252,7 @@ class Manifolds:
             if part.name not in sketch.drawn:
                 rows[list(part.rows)] = 0.05
         if REST not in sketch.drawn:
-            rows[15:] = 0.05
+            rows[_OUTLINE] = 0.05
         weight = rows.copy()
         fitted = own
         for _ in range(6):

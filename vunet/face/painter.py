@@ -26,6 +26,7 @@ from vunet.face.parts import (
     frame_of_points,
     laid,
     soft_square,
+    turn,
 )
 from vunet.face.template import Frame, anchors, face_frame, framed
 from vunet.gallery.framing import cut
@@ -39,10 +40,11 @@ _MOST_INK = 0.6
 _ROOM = 1.12
 _STRAY = 0.6
 """How far further faces of one drawing stray towards single neighbours."""
-_STRANGE = 1.6
-"""Strangeness from which a drawing is said not to look like a face."""
 _UNSURE = 0.06
-"""The same of its points' spread, in sides; crude faces stay below 0.04."""
+"""Spread of a drawing's points, in sides, from which it is said to show no face; crude faces stay
+below 0.04."""
+_TURNED = 0.12
+"""A photo is mirrored where it and the drawing are turned apart by so much (geometric mean)."""
 _LARGEST_PX = 1024
 
 
@@ -160,7 +162,7 @@ class FacePainter:
         points = framed(face.points[list(POINTS)], frame, 1)[:, :2].astype(np.float64)
         sketch = self.manifolds.read(ink, points)
         warnings = ("The photo shows several faces; the largest was taken.",) if count > 1 else ()
-        return DrawnFace(sketch, frame, warnings, Look(picture, mask))
+        return DrawnFace(sketch, frame, warnings, Look(picture, mask, turn(points)))
 
     def look(
         self, photo: np.ndarray, parts: Mapping[str, DrawnFace] | None = None
@@ -257,6 +259,7 @@ class FacePainter:
             DrawingError: If a direction is unknown.
         """
         refined = refined or self.refine(face, sliders)
+        warnings = list(face.warnings)
         shift = None
         if directions:
             if self.directions is None:
@@ -264,14 +267,14 @@ class FacePainter:
             shift = self.directions.shift(directions)
             pull = max((abs(v) for v in directions.values()), default=0.0)
             strength = strength if look is None else strength * max(0.0, 1 - pull / 2)
+        if look is not None and turn(refined.points) * look.turn < -(_TURNED**2):
+            look = look.mirrored()
+            warnings.append("The photo's face looks the other way and was mirrored.")
         paper = np.rint(255 * (1 - np.clip(refined.ink, 0, 1))).astype(np.uint8)
-        warnings = list(face.warnings)
         if refined.guessed and len(refined.guessed) < len(NAMES):
             words = " and ".join(name.replace("-", " ") for name in refined.guessed)
             words = words.replace(REST, "outline and hair")
             warnings.append(f"Not drawn and made up: {words}.")
-        if refined.strangeness > _STRANGE and not warnings:
-            warnings.append("The drawing is unlike the faces that these weights know.")
         height, width = self.painter.model.config.size
         if (height, width) != paper.shape:
             paper = cv2.resize(paper, (width, height), interpolation=cv2.INTER_AREA)
@@ -317,7 +320,7 @@ def _mixed_look(look: Look, face: DrawnFace, parts: Mapping[str, DrawnFace]) -> 
         ).astype(np.float32)
         mask = laid(soft_square(64), here, part.side, side)
         picture = picture + mask[..., None] * (moved - picture)
-    return Look(np.clip(np.rint(picture), 0, 255).astype(np.uint8), look.thing)
+    return dataclasses.replace(look, picture=np.clip(np.rint(picture), 0, 255).astype(np.uint8))
 
 
 def _inner(points: np.ndarray, side: int) -> np.ndarray:

@@ -92,6 +92,20 @@ def frame_of_points(points: np.ndarray) -> Frame:
     return face_frame(np.stack([points[list(rows)].mean(0) for rows in _ANCHOR_ROWS]))
 
 
+def turn(points: np.ndarray) -> float:
+    """How far a face is turned to the right of the picture: 0 from the front, about 0.5 in profile.
+
+    Where the tip of the nose lies between and beside the eyes' middles, in eye distances.
+
+    Args:
+        points: (21, 2) of the face.
+    """
+    eyes = [points[list(rows)].mean(0) for rows in _ANCHOR_ROWS[:2]]
+    across = eyes[1] - eyes[0]
+    off = points[_ANCHOR_ROWS[2][0]] - (eyes[0] + eyes[1]) / 2
+    return float(off @ across / max(1e-9, float(across @ across)))
+
+
 def centre(part: Part, points: np.ndarray) -> np.ndarray:
     """(2,) x, y of the middle of a part's window, of points (21, 2) in sides of the square."""
     return points[list(part.rows)].mean(0) + np.array([0.0, part.below])

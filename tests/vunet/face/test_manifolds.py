@@ -315,7 +315,7 @@ def test_further_faces_of_a_drawing_differ_and_repeat(tiny: Manifolds) -> None:
     assert np.array_equal(one, again)
     assert not np.array_equal(one, other)
     still = [tiny.refine(sketch, full, seed=s).ink for s in (1, 2)]
-    assert np.array_equal(*still)
+    assert np.array_equal(still[0], still[1])
 
 
 # -- parts of others -----------------------------------------------------------------------------

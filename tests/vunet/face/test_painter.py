@@ -14,11 +14,12 @@ from PIL import Image
 
 from pose.face import FaceFinder
 from tests.vunet.face.faces import layout, sketch
+from vunet.drawing.painter import Look
 from vunet.drawing.sheet import DrawingError
 from vunet.engine import Engine, EngineError
 from vunet.face.manifolds import Sliders
 from vunet.face.painter import FacePainter, cut_ink, paper_ink
-from vunet.face.parts import PARTS, centre
+from vunet.face.parts import MIRRORED, PARTS, centre, turn
 from vunet.images import read_image
 
 CRUDE = Path(__file__).parent / "crude"
@@ -317,3 +318,32 @@ def test_narrow_wishes_come_before_wide_ones(engine: Engine) -> None:
     ]
     assert np.array_equal(ways[0], ways[1])
     assert not np.array_equal(ways[0], ways[2])
+
+
+def test_a_photo_that_looks_the_other_way_is_mirrored(painter: FacePainter) -> None:
+    """Whichever way round the photo is given, the picture is the same; from the front it is not."""
+    rng = np.random.default_rng(0)
+    picture = cv2.resize(rng.integers(0, 255, (8, 8, 3), np.uint8), (256, 256))
+    thing = np.full((256, 256), 255, np.uint8)
+    face = painter.read(read_image(CRUDE / "man_turned_right.png"))
+    way = turn(face.sketch.points)
+    assert abs(way) > 0.12, "the drawing is of a turned head"
+    look = Look(picture, thing, way)
+    assert np.array_equal(look.mirrored().mirrored().picture, picture)
+    one = painter.paint(face, look, size=128)
+    other = painter.paint(face, look.mirrored(), size=128)
+    assert np.array_equal(one.image, other.image)
+    assert any("mirrored" in words for words in other.warnings)
+    assert not any("mirrored" in words for words in one.warnings)
+    ahead = Look(picture, thing, 0.0)
+    assert not np.array_equal(
+        painter.paint(face, ahead, size=128).image,
+        painter.paint(face, ahead.mirrored(), size=128).image,
+    )
+
+
+def test_turns_change_sign_in_a_mirror(painter: FacePainter) -> None:
+    points = painter.read(read_image(CRUDE / "man_turned_right.png")).sketch.points
+    mirrored = points[list(MIRRORED)] * [-1, 1] + [1, 0]
+    assert turn(mirrored) == pytest.approx(-turn(points))
+    assert turn(points * 7 + 3) == pytest.approx(turn(points))
