@@ -167,7 +167,8 @@ class Faces:
         Args:
             seen: From `understood`, with the same wishes.
             wishes: What is asked.
-            number: Of the variation; those after the first stray from the look.
+            number: Of the variation; those after the first are other faces that the drawing may
+                have meant, and stray from the look.
             size: Side in pixels.
         """
         look, strength, said = None, wishes.strength, ()
@@ -180,10 +181,15 @@ class Faces:
             )
             look, said = self._look(_in_use(wishes.like), copied)
             strength *= VARIED if number else 1
+        refined = seen.refined
+        if number:
+            refined = self.painter.refine(
+                seen.face, wishes.sliders, variation=number, seed=wishes.seed
+            )
         drawn = self.painter.paint(
             seen.face,
             look,
-            refined=seen.refined,
+            refined=refined,
             directions={name: amount for name, amount in wishes.directions.items() if amount},
             match_eyes=wishes.match_eyes,
             strength=strength,

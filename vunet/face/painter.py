@@ -137,7 +137,7 @@ class FacePainter:
             frame = frame_of_points(points * side + np.array(frame[:2]))
         return frame, spread
 
-    def read_photo(self, photo: np.ndarray, person: int = 1) -> DrawnFace:
+    def read_photo(self, photo: np.ndarray) -> DrawnFace:
         """A photo (H, W, 3) uint8 RGB of a face, as a source of parts and of looks.
 
         Raises:
@@ -145,9 +145,9 @@ class FacePainter:
         """
         with self._lock:
             faces = self._finder().find(photo)
-        if len(faces) < person:
+        if not faces:
             raise DrawingError("No face was found in the photo; give one that shows a face closer.")
-        return self._of_photo(photo, faces[person - 1], len(faces))
+        return self._of_photo(photo, faces[0], len(faces))
 
     def _of_photo(self, photo: np.ndarray, face: FaceDetection, count: int) -> DrawnFace:
         frame = face_frame(anchors(face.points))
