@@ -165,8 +165,8 @@ def config_for(config: TrainConfig, datasets: Sequence[Dataset]) -> TrainConfig:
         shape, size = ("regions" if painted else "lines"), SIZE
     elif kinds == {"portraits"}:
         shape = "lines"
-    if tuple(2 * side for side in model.size) == size:  # a run at half of the size
-        size = model.size
+    if 2 * model.size[0] == size[0]:  # a run at half of the size
+        size = (size[0] // 2, size[1] // 2)
     classes = tuple(sorted(labels - {""}))
     people = any(bool(d.meta["settings"].get("close")) for d in datasets)
     model = dataclasses.replace(

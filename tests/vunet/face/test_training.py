@@ -157,7 +157,8 @@ def test_weights_of_another_depth_lend_what_fits(faces: list[Dataset], tmp_path:
 
 
 def test_parts_have_one_size() -> None:
-    assert at_half_size(PRESETS["face-parts"]) == PRESETS["face-parts"]
+    with pytest.raises(ValueError, match="one size"):
+        at_half_size(PRESETS["face-parts"])
     half = at_half_size(PRESETS["face"]).model
     assert isinstance(half, DrawingConfig)
     assert half.size == (128, 128)
@@ -319,3 +320,10 @@ def test_weights_without_faces_hold_no_parts(faces: list[Dataset], tmp_path: Pat
     train(dataclasses.replace(small_parts(), steps=1), faces, plan(tmp_path / "run"))
     with pytest.raises(ValueError, match=r"vunet\.face\.codes"):
         load_face_parts(tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", ["face", "drawing-pix2pix"])
+def test_half_of_the_size_stays_half(name: str, faces: list[Dataset]) -> None:
+    half = config_for(at_half_size(PRESETS[name]), faces).model
+    assert half.size == (128, 128)
+    assert config_for(PRESETS[name], faces).model.size == (256, 256)
