@@ -26,6 +26,10 @@ RIGHT_IRIS, LEFT_IRIS = slice(468, 473), slice(473, 478)
 NOSE_TIP, MOUTH_RIGHT, MOUTH_LEFT, CHIN, FOREHEAD = 1, 61, 291, 152, 10
 _WORK_PX = 768
 _ROOM = (0.0, 0.25, 0.6)
+_MOST = 4
+_LEAST_FAR = 0.5
+_SMALLEST_PX = 24
+"""Of a face's surroundings: what is smaller shows no features."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,13 +63,22 @@ class FaceFinder:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         self._lock = threading.Lock()
         with silent_stderr():
-            from mediapipe.python.solutions import face_mesh, selfie_segmentation
+            from mediapipe.python.solutions import (
+                face_detection,
+                face_mesh,
+                selfie_segmentation,
+            )
+
+            # the mesh' own detector knows faces within two metres, this one those within five
+            self._far: Any = face_detection.FaceDetection(
+                model_selection=1, min_detection_confidence=_LEAST_FAR
+            )
 
             self._people: Any = selfie_segmentation.SelfieSegmentation(model_selection=0)
             self._graph: Any = face_mesh.FaceMesh(
                 static_image_mode=True,
                 refine_landmarks=True,
-                max_num_faces=4,
+                max_num_faces=_MOST,
                 min_detection_confidence=minimum_confidence,
             )
             self._run(np.full((64, 64, 3), 255, np.uint8))
@@ -95,7 +108,29 @@ class FaceFinder:
                     ratio = np.array([x_ratio, y_ratio, x_ratio])
                     faces = [FaceDetection(((p - offset) * ratio).astype("f4")) for p in found]
                     return sorted(faces, key=lambda face: -float(np.ptp(face.points[:, 1])))
-        return []
+            return self._find_far(image)
+
+    def _find_far(self, image: np.ndarray) -> list[FaceDetection]:
+        """Faces of people who stand far off: found small, then looked at closely."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "SymbolDatabase.GetPrototype", UserWarning)
+            found = self._far.process(np.ascontiguousarray(image)).detections or ()
+        height, width = image.shape[:2]
+        faces = []
+        for detection in found[:_MOST]:
+            box = detection.location_data.relative_bounding_box
+            x, y = (box.xmin + box.width / 2) * width, (box.ymin + box.height / 2) * height
+            reach = max(box.width * width, box.height * height)
+            x0, y0 = max(0, round(x - reach)), max(0, round(y - reach))
+            piece = image[y0 : max(0, round(y + reach)), x0 : max(0, round(x + reach))]
+            if min(piece.shape[:2], default=0) < _SMALLEST_PX:
+                continue
+            scale = _WORK_PX / max(piece.shape[:2])
+            large = cv2.resize(piece, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+            for points in self._run(large)[:1]:
+                placed = points / scale + np.array([x0, y0, 0])
+                faces.append(FaceDetection(placed.astype("f4")))
+        return sorted(faces, key=lambda face: -float(np.ptp(face.points[:, 1])))
 
     def person(self, image: np.ndarray) -> np.ndarray:
         """(H, W) uint8, 255 where a photo (H, W, 3) uint8 RGB shows people, hair and clothes."""

@@ -118,3 +118,16 @@ def test_people_are_told_from_ground(finder: FaceFinder, photo: np.ndarray) -> N
 def test_other_arrays_are_refused(finder: FaceFinder, wrong: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"image must be \(H, W, 3\) uint8"):
         finder.find(wrong)
+
+
+def test_faces_of_people_who_stand_far_off_are_found(finder: FaceFinder, root: Path) -> None:
+    """In whole figures, where MediaPipe's pose estimator, asked separately, sees the eyes."""
+    from pose.estimator import PoseEstimator
+
+    for name in ("person_1", "pose_dance"):
+        image = read_image(root / f"apps/examples/{name}.jpg")
+        (face, *_) = finder.find(image)
+        assert face.eye_distance < 40
+        pose = PoseEstimator().find(image)[0].pose
+        eyes = np.array([pose.point("right_eye"), pose.point("left_eye")])
+        assert np.abs(face.eyes - eyes).max() < 0.5 * face.eye_distance

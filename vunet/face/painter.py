@@ -169,22 +169,14 @@ class FacePainter:
     ) -> tuple[Look, tuple[str, ...]]:
         """A reference photo: its face where faces lie, and warnings.
 
-        A photo without a face gives its colours all the same.
-
         Args:
             photo: (H, W, 3) uint8 RGB.
             parts: By name: photos whose parts it shows instead.
+
+        Raises:
+            DrawingError: If it shows no face.
         """
-        try:
-            face = self.read_photo(photo)
-        except DrawingError:
-            height, width = photo.shape[:2]
-            side = min(height, width)
-            x, y = (width - side) / 2, (height - side) / 2
-            whole = cut(photo, (x, y, x + side, y + side), (SIDE, SIDE))
-            everywhere = np.full((SIDE, SIDE), 255, np.uint8)
-            words = "No face was found in the photo; its colours were taken as they lie."
-            return Look(whole, everywhere), (words,)
+        face = self.read_photo(photo)
         assert face.look is not None
         return _mixed_look(face.look, face, parts or {}), face.warnings
 
