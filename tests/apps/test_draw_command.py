@@ -89,7 +89,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(
     broken, empty = tmp_path / "broken.png", tmp_path / "empty.png"
     broken.write_bytes(b"no picture")
     Image.new("RGB", (200, 200), "white").save(empty)
-    nobody = man.parents[4] / "apps/examples/person_1.jpg"
+    nobody = man.parents[4] / "apps/examples/person_5.jpg"
     for options, words in (
         ((bob, "--refine", "ear=1"), ("--refine", "'ear'", "left-eye")),
         ((bob, "--refine", "mouth=2"), ("--refine mouth=2", "0 to 1")),
@@ -109,10 +109,11 @@ def test_what_cannot_be_is_refused_in_a_sentence(
         ((bob, "--look", "nonsense=1"), ("direction",)),
         ((bob, "--kind", "Dress"), ("--kind",)),
         ((bob, "--like", broken), ("broken.png",)),
+        ((bob, "--like", nobody), ("person_5.jpg", "No face was found")),
         ((bob, "--strength", "2"), ("strength",)),
         ((empty,), ("empty.png", "Nothing is drawn")),
         ((broken,), ("broken.png",)),
-        ((nobody,), ("person_1.jpg", "No face was found")),
+        ((nobody,), ("person_5.jpg", "No face was found")),
         ((tmp_path / "absent.png",), ("absent.png",)),
     ):
         code, said, err = run(*options, *FACE, "--out", tmp_path / "out.png")
