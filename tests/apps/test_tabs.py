@@ -378,6 +378,7 @@ def test_every_tab_has_a_documented_endpoint(client: Any) -> None:
         "/sample",
         "/sequence",
         "/draw",
+        "/face",
         "/find",
         "/add_photos",
     }
