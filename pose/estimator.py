@@ -55,6 +55,14 @@ def silent_stderr() -> Iterator[None]:
         os.close(sink)
 
 
+@contextlib.contextmanager
+def without_advice() -> Iterator[None]:
+    """Leave out protobuf's advice to MediaPipe, which nobody here can follow."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "SymbolDatabase.GetPrototype", UserWarning)
+        yield
+
+
 class PoseEstimator:
     """Finds people with MediaPipe's BlazePose (full) and its segmentation.
 
@@ -122,9 +130,7 @@ class PoseEstimator:
 
     def _run(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """One pass: landmarks (33, 3) as x, y in pixels and visibility, and the mask (H, W)."""
-        with warnings.catch_warnings():
-            # protobuf's advice to MediaPipe, which nobody here can follow
-            warnings.filterwarnings("ignore", "SymbolDatabase.GetPrototype", UserWarning)
+        with without_advice():
             result = self._graph.process(np.ascontiguousarray(image))
         if result.pose_landmarks is None:
             return None

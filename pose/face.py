@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import os
 import threading
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 
-from pose.estimator import silent_stderr
+from pose.estimator import silent_stderr, without_advice
 
 POINTS = 478
 """Points of a mesh: 468 of the face, then five of each iris, middle first."""
@@ -81,7 +80,11 @@ class FaceFinder:
                 max_num_faces=_MOST,
                 min_detection_confidence=minimum_confidence,
             )
-            self._run(np.full((64, 64, 3), 255, np.uint8))
+            # what they have to say at their first picture, they say here
+            blank = np.full((64, 64, 3), 255, np.uint8)
+            with without_advice():
+                for graph in (self._graph, self._far, self._people):
+                    graph.process(blank)
 
     def find(self, image: np.ndarray) -> list[FaceDetection]:
         """The faces of a picture, largest first; four at most.
@@ -112,8 +115,7 @@ class FaceFinder:
 
     def _find_far(self, image: np.ndarray) -> list[FaceDetection]:
         """Faces of people who stand far off: found small, then looked at closely."""
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "SymbolDatabase.GetPrototype", UserWarning)
+        with without_advice():
             found = self._far.process(np.ascontiguousarray(image)).detections or ()
         height, width = image.shape[:2]
         faces = []
@@ -134,15 +136,12 @@ class FaceFinder:
 
     def person(self, image: np.ndarray) -> np.ndarray:
         """(H, W) uint8, 255 where a photo (H, W, 3) uint8 RGB shows people, hair and clothes."""
-        with self._lock, warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "SymbolDatabase.GetPrototype", UserWarning)
+        with self._lock, without_advice():
             found = self._people.process(np.ascontiguousarray(image)).segmentation_mask
         return np.where(np.asarray(found) > 0.5, 255, 0).astype(np.uint8)
 
     def _run(self, image: np.ndarray) -> list[np.ndarray]:
-        with warnings.catch_warnings():
-            # protobuf's advice to MediaPipe, which nobody here can follow
-            warnings.filterwarnings("ignore", "SymbolDatabase.GetPrototype", UserWarning)
+        with without_advice():
             result = self._graph.process(np.ascontiguousarray(image))
         height, width = image.shape[:2]
         size = np.array([width, height, width])
