@@ -448,7 +448,7 @@ class Engine:
                 size=size,
             )
         look = like if like is None or isinstance(like, Look) else painter.look(read_image(like))
-        shares = [strength] + [VARIED * strength if look is not None else strength] * (n - 1)
+        shares = _kept_looks(strength, n, given=look is not None)
         try:
             sheet = painter.read(read_image(drawing))
             return [
@@ -543,7 +543,6 @@ class Engine:
                 raise EngineError(str(error)) from error
             raise EngineError(f"{shown(current)}: {error}") from error
         face = replace(face, warnings=tuple(dict.fromkeys((*face.warnings, *notes))))
-        share = [strength] + [VARIED * strength if look is not None else strength] * (n - 1)
         return [
             painter.paint(
                 face,
@@ -556,7 +555,7 @@ class Engine:
                 seed=seed + i,
                 size=size,
             )
-            for i, amount in enumerate(share)
+            for i, amount in enumerate(_kept_looks(strength, n, given=look is not None))
         ]
 
     def sample(
@@ -748,6 +747,11 @@ class Engine:
             weights_sha256=self.weights_sha256,
             transparent=transparent,
         )
+
+
+def _kept_looks(strength: float, n: int, *, given: bool) -> list[float]:
+    """How much of a look each of n pictures keeps: variations less of one that is given."""
+    return [strength] + [VARIED * strength if given else strength] * (n - 1)
 
 
 def pick_device(name: str) -> torch.device:

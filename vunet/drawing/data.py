@@ -32,7 +32,8 @@ THING = len(COLOURS)
 UNKNOWN = -1
 KIN_SHARE = 0.8
 """Share of entries whose reference is another of their group, where there is one."""
-_NOWHERE = 9.0
+NOWHERE = 9.0
+"""Coordinate of what is not known: outside [-1, 1]."""
 
 
 @dataclass
@@ -330,7 +331,7 @@ class DrawingBatchMaker:
             turn: (B, 1, 1, 2) ... both before x is multiplied by 1 or -1.
         """
         del entries, others, second, turn
-        return torch.full_like(first, _NOWHERE)
+        return torch.full_like(first, NOWHERE)
 
     @staticmethod
     def _regions(paint: Tensor, thing: Tensor) -> Tensor:

@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 from scipy.spatial import Delaunay
 
+from vunet.drawing.data import NOWHERE
+
 MESH = 468
 """Points of the mesh without the irises, which do not move with the face."""
-NOWHERE = 9.0
-"""Coordinate of what is not known: outside [-1, 1]."""
 _STEPS = 64
 """Places of the mean face each way."""
 _FINER = 4

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from vunet.config import DrawingConfig
 from vunet.dataset import Dataset
-from vunet.drawing.data import DrawingBatchMaker, apply_affine, inverse_affine
+from vunet.drawing.data import NOWHERE, DrawingBatchMaker, apply_affine, inverse_affine
 from vunet.drawing.lines import styled
-from vunet.face.correspond import NOWHERE, MeanFace, from_mean, to_mean
+from vunet.face.correspond import MeanFace, from_mean, to_mean
 from vunet.gallery.framing import ink_of
 
 _BY_ARTIST = 0.65

@@ -25,8 +25,10 @@ from vunet.face.parts import (
     PARTS,
     POINTS,
     REST,
+    WINDOWS,
     centre,
     laid,
+    reduced,
     soft_square,
     window,
     without_windows,
@@ -88,7 +90,7 @@ class Sliders:
     """How far parts go from one's own strokes (0) to their manifolds (1)."""
 
     amounts: Mapping[str, float] = field(default_factory=dict)
-    """By part; what is not named is at `rest_of`."""
+    """By part; what is not named is at `otherwise`."""
     otherwise: float = 0.5
 
     def of(self, name: str) -> float:
@@ -127,8 +129,7 @@ class Manifolds:
 
     def points_of(self, ink: np.ndarray) -> tuple[np.ndarray, float]:
         """The points (21, 2) of a square drawing in sides, and how unsure they are, in sides."""
-        small = cv2.resize(ink, (REST_PX, REST_PX), interpolation=cv2.INTER_AREA)
-        tensor = torch.from_numpy(np.clip(small * 1.3, 0, 1)[None, None].astype(np.float32))
+        tensor = torch.from_numpy(reduced(ink, REST_PX)[None, None].astype(np.float32))
         with torch.inference_mode():
             points, spread = self.net.points(tensor)
         return points[0].numpy().astype(np.float64), float(spread.median())
@@ -151,11 +152,10 @@ class Manifolds:
     def with_part(self, sketch: FaceSketch, name: str, other: FaceSketch) -> FaceSketch:
         """A face with another's part, where its own is."""
         points = sketch.points.copy()
-        for part in PARTS:
-            if part.name == name:
-                rows = list(part.rows)
-                own, theirs = points[rows], other.points[rows]
-                points[rows] = theirs + own.mean(0) - theirs.mean(0)
+        if name in WINDOWS:
+            rows = list(WINDOWS[name].rows)
+            own, theirs = points[rows], other.points[rows]
+            points[rows] = theirs + own.mean(0) - theirs.mean(0)
         codes = {n: c for n, c in sketch.codes.items() if n != name}
         if name in other.codes:
             codes[name] = other.codes[name]
@@ -186,12 +186,10 @@ class Manifolds:
             codes[name] = ends[0] + share * (ends[1] - ends[0])
             # strokes do not blend: the part on the way is drawn by its coder
             pieces[name] = self.net.drawn(name, codes[name])
-            for part in PARTS:
-                if part.name == name:
-                    rows = list(part.rows)
-                    points[rows] = sketch.points[rows] + share * (
-                        other.points[rows] - sketch.points[rows]
-                    )
+            if name in WINDOWS:
+                rows = list(WINDOWS[name].rows)
+                step = other.points[rows] - sketch.points[rows]
+                points[rows] = sketch.points[rows] + share * step
         return FaceSketch(composed(pieces, points), points, pieces, codes)
 
     # towards real faces
@@ -363,6 +361,4 @@ def window_pieces(ink: np.ndarray, points: np.ndarray) -> dict[str, np.ndarray]:
     """What the coders see of a drawing (256, 256): each part's square, right eyes mirrored."""
     found = {p.name: window(ink, centre(p, points), p.side, PART_PX) for p in PARTS}
     found["right-eye"] = found["right-eye"][:, ::-1]
-    rest = without_windows(ink, points)
-    rest = cv2.resize(rest, (REST_PX, REST_PX), interpolation=cv2.INTER_AREA)
-    return {**found, REST: np.clip(rest * 1.3, 0, 1)}
+    return {**found, REST: reduced(without_windows(ink, points), REST_PX)}

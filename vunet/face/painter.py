@@ -19,9 +19,9 @@ from vunet.face.eyes import agreeing
 from vunet.face.manifolds import SIDE, FaceSketch, Manifolds, RefinedSketch, Sliders
 from vunet.face.parts import (
     NAMES,
-    PARTS,
     POINTS,
     REST,
+    WINDOWS,
     centre,
     frame_of_points,
     laid,
@@ -303,7 +303,7 @@ def _mixed_look(look: Look, face: DrawnFace, parts: Mapping[str, DrawnFace]) -> 
             keep = _inner(face.sketch.points, side)
             picture = theirs + keep[..., None] * (picture - theirs)
             continue
-        part = next(p for p in PARTS if p.name == name)
+        part = WINDOWS[name]
         here, there = centre(part, face.sketch.points), centre(part, other.sketch.points)
         step = (here - there) * side
         matrix = np.array([[1, 0, step[0]], [0, 1, step[1]]])

@@ -19,7 +19,7 @@ from vunet.dataset import Dataset, DatasetError
 from vunet.drawing.lines import styled
 from vunet.face.degrade import Harm, degraded
 from vunet.face.network import KINDS, PART_PX, REST_PX, kind_of
-from vunet.face.parts import MIRRORED, PARTS, POINTS, REST, centre, window, without_windows
+from vunet.face.parts import MIRRORED, PARTS, POINTS, REST, centre, reduced, window, without_windows
 from vunet.gallery.framing import ink_of
 
 _BY_ARTIST = 0.6
@@ -113,7 +113,7 @@ class PartBatchMaker:
             by_artist = rng.random() < _BY_ARTIST
             kept.append(by_artist and rng.random() >= _REDRAWN)
             if by_artist:
-                taken[k] = torch.from_numpy(_small(sketch, _LINES_PX))
+                taken[k] = torch.from_numpy(reduced(sketch, _LINES_PX))
         ink = styled(taken, int(rng.integers(2**31)))[:, 0].numpy()
         found = [s if keep else i for s, i, keep in zip(sketches, ink, kept, strict=True)]
         return [one * np.float32(0.6 + 0.4 * rng.random()) for one in found]
@@ -141,8 +141,8 @@ class PartBatchMaker:
             seen, places, kept = (ink, moved, there)
             if bare or rng.random() < _SPARED:
                 seen, places, kept = whole, at, np.ones(len(PARTS), bool)
-            windows[REST].append(_small(without_windows(seen, places)))
-            wanted[REST].append(_small(without_windows(sketch, at)))
+            windows[REST].append(reduced(without_windows(seen, places), REST_PX))
+            wanted[REST].append(reduced(without_windows(sketch, at), REST_PX))
             for part, is_there in zip(PARTS, kept, strict=True):
                 if not is_there:
                     continue
@@ -156,7 +156,7 @@ class PartBatchMaker:
                 windows[kind].append(one)
                 wanted[kind].append(true)
             sheet, placed = _on_sheet(ink, moved, rng) if self.bent else (ink, moved)
-            inks.append(_small(sheet))
+            inks.append(reduced(sheet, REST_PX))
             targets.append(placed)
         return PartBatch(
             ink=_tensor(inks),
@@ -168,12 +168,6 @@ class PartBatchMaker:
 
 def _tensor(pieces: list[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(np.stack(pieces)[:, None], dtype=np.float32))
-
-
-def _small(ink: np.ndarray, px: int = REST_PX) -> np.ndarray:
-    """(S, S) -> (px, px), ink kept dark."""
-    small = cv2.resize(ink, (px, px), interpolation=cv2.INTER_AREA)
-    return np.clip(small * 1.3, 0, 1)
 
 
 def _moved(

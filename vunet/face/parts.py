@@ -49,6 +49,8 @@ PARTS = (
     Part("nose", (8, 9, 10), -0.03, 0.19),
     Part("mouth", (11, 12, 13, 14), 0.0, 0.25),
 )
+WINDOWS = {part.name: part for part in PARTS}
+"""The same by name."""
 REST = "rest"
 """The name of what has no window."""
 NAMES = (*(part.name for part in PARTS), REST)
@@ -139,6 +141,12 @@ def laid(piece: np.ndarray, middle: np.ndarray, side: float, whole: int) -> np.n
     start = np.asarray(middle) * whole - side * whole / 2 + zoom / 2 - 0.5
     matrix = np.array([[zoom, 0, start[0]], [0, zoom, start[1]]])
     return cv2.warpAffine(piece.astype(np.float32), matrix, (whole, whole), flags=cv2.INTER_LINEAR)
+
+
+def reduced(ink: np.ndarray, px: int) -> np.ndarray:
+    """(px, px) float32 ink (S, S) at a smaller size, thin lines kept dark."""
+    small = cv2.resize(ink, (px, px), interpolation=cv2.INTER_AREA)
+    return np.clip(small * 1.3, 0, 1)
 
 
 def soft_square(px: int) -> np.ndarray:
