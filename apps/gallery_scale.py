@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import resource
+import os
 import shutil
 import sys
 import tempfile
@@ -23,6 +23,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from vunet.bench import memory_mb
 from vunet.gallery import nearest
 from vunet.gallery.records import FileRow, NewItem
 from vunet.gallery.store import Store
@@ -53,8 +54,11 @@ class Row:
     """Time of the first, which opens the index or reads the vectors."""
     recall: float
     """Share of the ten nearest of exact search that are found."""
-    memory_mb: float
-    """What the asking process grew by, at most, of it as far as pages of the index are mapped."""
+    memory_mb: float | None
+    """What the asking process grew by, pages of the mapped index included; None where nobody tells.
+
+    Sampled after each query.
+    """
     database_mb: float
     index_mb: float
 
@@ -114,23 +118,25 @@ def measure(count: int, dims: int, asked: int, folder: Path) -> Row:
 
 def _ask(
     folder: str, count: int, dims: int, asked: int
-) -> tuple[list[float], list[list[int]], float]:
+) -> tuple[list[float], list[list[int]], float | None]:
     """Times in seconds, ids found, and growth of memory in MB, of a process that only asks."""
     queries = queries_of(count, dims, asked)
-    before = _peak_mb()
+    before = _memory_mb()
     store = Store.open(Path(folder))
-    times, found = [], []
+    times, found, most = [], [], before
     for query in queries:
         start = time.perf_counter()
         hits = store.search(_KIND, _MAKER, query, _K)
         times.append(time.perf_counter() - start)
         found.append([item for item, _ in hits])
+        most = max(most, _memory_mb())
     store.close()
-    return times, found, _peak_mb() - before
+    return times, found, most - before if before else None
 
 
-def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def _memory_mb() -> float:
+    """Held now; 0 where nobody tells. Peaks would not do: a new process inherits its parent's."""
+    return memory_mb(os.getpid())[0] or 0.0
 
 
 def _recall(count: int, dims: int, found: list[list[int]]) -> float:
@@ -159,7 +165,7 @@ def plot(rows: Sequence[Row]) -> np.ndarray:
     """
     panels = (
         ("query, ms (median)", [row.query_ms for row in rows]),
-        ("memory of the asker, MB", [row.memory_mb for row in rows]),
+        ("memory of the asker, MB", [row.memory_mb or 0 for row in rows]),
         ("files, MB", [row.database_mb + row.index_mb for row in rows]),
     )
     return np.hstack([_panel(title, [r.items for r in rows], values) for title, values in panels])

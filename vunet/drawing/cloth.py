@@ -101,6 +101,12 @@ def spectra() -> np.ndarray:
     return values.reshape(2, -1, SIDE, SIDE // 2 + 1)
 
 
+def softly(inside: np.ndarray, wh: tuple[int, int]) -> np.ndarray:
+    """(height, width) float32, 1 inside and 0 outside with a soft edge, from (h, w) bool."""
+    share = cv2.resize(inside.astype(np.float32), wh, interpolation=cv2.INTER_LINEAR)
+    return cv2.GaussianBlur(share, (0, 0), 0.004 * max(wh))
+
+
 def woven(picture: np.ndarray, inside: np.ndarray, seed: int, amount: float = 1.0) -> np.ndarray:
     """A sampled picture with a texture on its thing and one on its ground.
 
@@ -124,8 +130,7 @@ def woven(picture: np.ndarray, inside: np.ndarray, seed: int, amount: float = 1.
         )
         for k in range(2)
     ]
-    share = cv2.resize(inside.astype(np.float32), wh, interpolation=cv2.INTER_LINEAR)
-    share = cv2.GaussianBlur(share, (0, 0), 0.004 * max(wh))
+    share = softly(inside, wh)
     field = fields[1] + share * (fields[0] - fields[1])
     light = picture.mean(2, keepdims=True).clip(0, 255) + _DARKEST
     return picture + amount * field[..., None] * light

@@ -11,10 +11,11 @@ import cv2
 import numpy as np
 import torch
 
-from vunet.drawing.cloth import woven
+from vunet.drawing.cloth import softly, woven
 from vunet.drawing.network import Carried, DrawingNet, Drawn, resized_places
+from vunet.drawing.patterns import patterned
 from vunet.drawing.sheet import DrawingError, Sheet, read_sheet
-from vunet.drawing.subject import MaskFinder, close_up, fitted, object_mask
+from vunet.drawing.subject import MaskFinder, close_up, fitted, object_mask, told_by_colour
 from vunet.images import write_png
 
 DRAWING_PX = 512
@@ -172,7 +173,7 @@ class Painter:
             if look is None:
                 latents = latents if latents is None or moved is None else latents + moved
                 drawn = net(drawing, None, kinds=kinds, latents=latents, amp=self.amp)
-                return self._finish(drawn, sheet, None, seed, size, 1.0)
+                return self._finish(drawn, sheet, None, kind, seed, size, 1.0)
             reference = cv2.resize(look.picture, (W, H), interpolation=cv2.INTER_AREA)
             small = _tensor(reference).to(self.device)
             keep = torch.full((1, 1, 1, 1), float(strength), device=self.device)
@@ -194,22 +195,32 @@ class Painter:
                 things=things,
                 amp=self.amp,
             )
-        return self._finish(drawn, sheet, look, seed, size, 1 - strength)
+        return self._finish(drawn, sheet, look, kind, seed, size, 1 - strength)
 
     def _finish(
-        self, drawn: Drawn, sheet: Sheet, look: Look | None, seed: int, size: int, sampled: float
+        self,
+        drawn: Drawn,
+        sheet: Sheet,
+        look: Look | None,
+        kind: str | None,
+        seed: int,
+        size: int,
+        sampled: float,
     ) -> DrawnPicture:
         """The picture at the size asked for; copied pixels come at the photo's resolution.
 
-        So much of its look as is `sampled` gets a sampled texture, too.
+        So much of its look as is `sampled` gets a sampled texture and pattern, too.
         """
         H, W = self.model.config.size
         scale = size / max(H, W)
         wh = (max(1, round(W * scale)), max(1, round(H * scale)))
         generated = cv2.resize(_array(drawn.generated), wh, interpolation=cv2.INTER_CUBIC)
         copied = np.zeros((wh[1], wh[0]), np.float32)
-        if sampled > 0 and sheet.inside is not None and not self.model.config.people:
-            generated = woven(generated, sheet.inside, seed, sampled)
+        if sampled > 0:
+            inside = self._thing(sheet, generated)
+            if inside is not None:
+                generated = woven(generated, inside, seed, sampled)
+                generated = patterned(generated, softly(inside, wh), seed, kind, sampled)
         image = generated
         if look is not None and drawn.carried is not None:
             visible = drawn.visibility[0, 0].float().cpu().numpy()
@@ -225,6 +236,19 @@ class Painter:
             seed=seed,
             weights_sha256=self.weights_sha256,
         )
+
+    def _thing(self, sheet: Sheet, painted: np.ndarray) -> np.ndarray | None:
+        """(h, w) bool, where a single thing lies that may be of any cloth; None if there is none.
+
+        Where lines are open, that is what the network took for the thing.
+        """
+        config = self.model.config
+        if config.shape != "lines" or config.people or config.faces:
+            return None
+        if sheet.inside is not None:
+            return sheet.inside
+        told = told_by_colour(np.clip(painted, 0, 255).astype(np.uint8))
+        return None if told is None else told > 0
 
     def _fetched(self, carried: Carried, look: Look, size: tuple[int, int]) -> np.ndarray:
         """(H, W, 3) float32 the photo's own pixels where the drawing wants them."""

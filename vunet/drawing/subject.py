@@ -16,6 +16,8 @@ MaskFinder = Callable[[np.ndarray], np.ndarray | None]
 
 _WORK_PX = 128
 _LEAST, _MOST = 0.04, 0.9
+_MORE_THAN_GUESSED = 0.08
+"""Share of the picture; the middle that counts as thing from the first is .06 of it."""
 FRAME = 1.18
 """A frame's size, in sizes of what it is laid round."""
 
@@ -29,16 +31,54 @@ def object_mask(image: np.ndarray) -> np.ndarray:
     Returns:
         (H, W) uint8, 255 on the thing; a soft-cornered box where colours do not tell it.
     """
+    small = _small(image)
+    found = _cut(small)
+    if found is None:
+        found = (_away(*small.shape[:2]) < 0.75).astype(np.uint8)
+    return _grown(found, image.shape[:2])
+
+
+def told_by_colour(image: np.ndarray) -> np.ndarray | None:
+    """Like `object_mask`; None where colours do not tell the thing.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+    """
+    found = _cut(_small(image))
+    if found is None or found.mean() < _MORE_THAN_GUESSED:
+        return None
+    return _grown(found, image.shape[:2])
+
+
+def _small(image: np.ndarray) -> np.ndarray:
     height, width = image.shape[:2]
     scale = _WORK_PX / max(height, width)
     wh = (max(16, round(width * scale)), max(16, round(height * scale)))
-    small = cv2.resize(image, wh, interpolation=cv2.INTER_AREA)
-    small = cv2.bilateralFilter(small, 5, 30, 3)
-    h, w = small.shape[:2]
+    return cv2.bilateralFilter(cv2.resize(image, wh, interpolation=cv2.INTER_AREA), 5, 30, 3)
+
+
+def _grown(found: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(H, W) uint8, 0 or 255, of a small mask of 0 and 1."""
+    soft = cv2.resize(found.astype(np.float32), size[::-1], interpolation=cv2.INTER_CUBIC)
+    return np.where(cv2.GaussianBlur(soft, (0, 0), 1.5) > 0.5, 255, 0).astype(np.uint8)
+
+
+def _offsets(h: int, w: int) -> tuple[np.ndarray, np.ndarray]:
+    """(h, w) each, how far from the middle across and along, 1 at the rims."""
     y, x = np.mgrid[0:h, 0:w]
-    u, v = np.abs(x / (w - 1) - 0.5) / 0.5, np.abs(y / (h - 1) - 0.5) / 0.5
-    away = (u**4 + v**4) ** 0.25
-    marks = np.where(away < 0.8, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    return np.abs(x / (w - 1) - 0.5) / 0.5, np.abs(y / (h - 1) - 0.5) / 0.5
+
+
+def _away(h: int, w: int) -> np.ndarray:
+    u, v = _offsets(h, w)
+    return (u**4 + v**4) ** 0.25
+
+
+def _cut(small: np.ndarray) -> np.ndarray | None:
+    """(h, w) uint8, 1 on the thing; None where it is not told."""
+    h, w = small.shape[:2]
+    u, v = _offsets(h, w)
+    marks = np.where(_away(h, w) < 0.8, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     marks[np.hypot(u / 0.22, v / 0.35) < 1] = cv2.GC_FGD
     rim = max(2, round(0.03 * min(h, w)))
     marks[:rim], marks[-rim:], marks[:, :rim], marks[:, -rim:] = (cv2.GC_BGD,) * 4
@@ -53,16 +93,13 @@ def object_mask(image: np.ndarray) -> np.ndarray:
             5,
             cv2.GC_INIT_WITH_MASK,
         )
-        found = ((marks == cv2.GC_FGD) | (marks == cv2.GC_PR_FGD)).astype(np.uint8)
     except cv2.error:  # one colour throughout
-        found = (away < 0.75).astype(np.uint8)
+        return None
+    found = ((marks == cv2.GC_FGD) | (marks == cv2.GC_PR_FGD)).astype(np.uint8)
     found = cv2.morphologyEx(found, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
     found = cv2.morphologyEx(found, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     found = _main_piece(found)
-    if not _LEAST < found.mean() < _MOST:
-        found = (away < 0.75).astype(np.uint8)
-    soft = cv2.resize(found.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.where(cv2.GaussianBlur(soft, (0, 0), 1.5) > 0.5, 255, 0).astype(np.uint8)
+    return found if _LEAST < found.mean() < _MOST else None
 
 
 def _main_piece(mask: np.ndarray) -> np.ndarray:
