@@ -16,10 +16,8 @@ from vunet.bench import memory_mb
 def test_exact_and_approximate_search_are_measured(tmp_path: Path) -> None:
     plot, figures = tmp_path / "scale.png", tmp_path / "scale.json"
     sizes = ["300", "30000"]
-    main(
-        ["--items", *sizes, "--dims", "64", "--queries", "6"]
-        + ["--out", str(plot), "--json", str(figures)]
-    )
+    asked = ["--items", *sizes, "--dims", "64", "--queries", "6"]
+    main([*asked, "--out", str(plot), "--json", str(figures)])
     few, many = json.loads(figures.read_text())["rows"]
     assert (few["items"], many["items"]) == (300, 30000)
     assert few["recall"] == 1

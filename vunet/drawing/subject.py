@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 MaskFinder = Callable[[np.ndarray], np.ndarray | None]
 """Photo (H, W, 3) uint8 RGB -> (H, W) uint8, 255 on what it is of; None where that is not found."""
 
-_WORK_PX = 128
+_LEAST_PX, _WORK_PX = 48, 128
+"""Longer side of the picture in which a thing is cut out; no more than the photo's between them."""
 _LEAST, _MOST = 0.04, 0.9
 _MORE_THAN_GUESSED = 0.08
 """Share of the picture; the middle that counts as thing from the first is .06 of it."""
@@ -52,7 +53,7 @@ def told_by_colour(image: np.ndarray) -> np.ndarray | None:
 
 def _small(image: np.ndarray) -> np.ndarray:
     height, width = image.shape[:2]
-    scale = _WORK_PX / max(height, width)
+    scale = float(np.clip(max(height, width), _LEAST_PX, _WORK_PX)) / max(height, width)
     wh = (max(16, round(width * scale)), max(16, round(height * scale)))
     return cv2.bilateralFilter(cv2.resize(image, wh, interpolation=cv2.INTER_AREA), 5, 30, 3)
 

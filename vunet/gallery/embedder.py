@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +44,7 @@ class Embedder:
         self.sha256, self.device, self.name = sha256, device, name
         self.amp = has_fast_bf16(device)
         self._framing = (model.config.size, model.config.shape)
+        self._workers = ThreadPoolExecutor(os.cpu_count() or 1)  # telling things takes longest
         self.dims = Dims(model.config.drawing_dim, model.config.look_dim)
 
     def photos(
@@ -68,13 +71,15 @@ class Embedder:
         looks = [np.zeros((0, self.dims.look), np.float32)]
         for start in range(0, len(images), _AT_ONCE):
             chosen = slice(start, start + _AT_ONCE)
-            pairs = zip(images[chosen], asked[chosen], strict=True)
-            batch = np.stack([framed_photo(image, mask, *self._framing) for image, mask in pairs])
+            batch = np.stack(list(self._workers.map(self._framed, images[chosen], asked[chosen])))
             x = self._tensor(batch).permute(0, 3, 1, 2) / 127.5 - 1
             with torch.inference_mode():
                 shapes.append(self.model.photos(x, amp=self.amp).cpu().numpy())
                 looks.append(self.model.looks(x, amp=self.amp).cpu().numpy())
         return np.concatenate(shapes), np.concatenate(looks)
+
+    def _framed(self, image: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+        return framed_photo(image, mask, *self._framing)
 
     def drawing(self, image: np.ndarray) -> np.ndarray:
         """A drawing: dark lines on paper.
