@@ -130,6 +130,11 @@ class Pose:
         moved = self.keypoints @ matrix[:, :2].T + matrix[:, 2]
         return replace(self, keypoints=moved, size=size)
 
+    def about_faced(self) -> Pose:
+        """The same outline seen from the other side: left and right swapped, places kept."""
+        order = list(self.skeleton.mirror)
+        return replace(self, keypoints=self.keypoints[order], confidence=self.confidence[order])
+
     def flipped(self) -> Pose:
         """The mirror image: x reversed within the width, left and right keypoints swapped.
 
@@ -138,10 +143,10 @@ class Pose:
         """
         if self.size is None:
             raise ValueError("cannot mirror a pose without a size; give it one first")
-        order = list(self.skeleton.mirror)
-        keypoints = self.keypoints[order].copy()
+        other = self.about_faced()
+        keypoints = other.keypoints.copy()
         keypoints[:, 0] = self.size[1] - keypoints[:, 0]
-        return replace(self, keypoints=keypoints, confidence=self.confidence[order])
+        return replace(other, keypoints=keypoints)
 
     def box(self, minimum_confidence: float = 0.0) -> tuple[float, float, float, float]:
         """Smallest box round the present keypoints, as x0, y0, x1, y1 in pixels.

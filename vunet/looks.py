@@ -15,12 +15,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from pose import Pose
 from vunet import geometry as geo
+from vunet.backs import Face, Trunk, with_back, with_hair
 from vunet.framing import Window, points_of
 from vunet.model import Painted, Reposer, Warped, merged
 from vunet.render import (
@@ -29,6 +31,7 @@ from vunet.render import (
     Subject,
     compose_layer,
     joints_in,
+    on_canvas,
     source_window,
     subject_tensors,
     target_window,
@@ -60,7 +63,7 @@ class View:
     subject: Subject
     window: Window
     image: Tensor
-    """(1, 3, H, W)."""
+    """(1, 3, H, W), what is copied from."""
     mask: Tensor
     """(1, 1, H, W)."""
     joints: Tensor
@@ -69,6 +72,8 @@ class View:
     """(1, P, Z)."""
     warped: Warped | None
     """None in a network without texture path."""
+    behind: bool = False
+    """Whether the subject is shown as from behind, made from a photo of its front."""
 
 
 @torch.inference_mode()
@@ -159,6 +164,13 @@ def _view(
 ) -> View:
     window = source_window(subject, model.config.size)
     image, mask, joints = (t.to(target.device) for t in subject_tensors(subject, window))
+    behind = model.config.texture and bool(geo.turned_round(target, joints)[0, geo.TORSO] > 0.5)
+    if behind:
+        logits, _ = model.parse(image, mask, joints, amp=amp)
+        seen = _from_behind(subject, window, logits.softmax(1))
+        behind = seen is not None
+        subject = seen or subject
+        image, mask, joints = (t.to(target.device) for t in subject_tensors(subject, window))
     latents = model.appearance(
         image,
         mask,
@@ -171,7 +183,31 @@ def _view(
     warped = None
     if model.config.texture:
         warped = model.warp(image, mask, joints, target, amp=amp)
-    return View(subject, window, image, mask, joints, latents, warped)
+    return View(subject, window, image, mask, joints, latents, warped, behind)
+
+
+def _from_behind(subject: Subject, window: Window, parts: Tensor) -> Subject | None:
+    """Somebody whom a photo shows from the front as it would show them from behind.
+
+    None where it shows too little of their trunk.
+
+    Args:
+        subject: The person in the photo.
+        window: What the network saw of it.
+        parts: (1, P + 1, h, w) share of each part in each place of the window.
+    """
+    size = subject.image.shape[:2]
+    shares = on_canvas(parts[:, [geo.TORSO, geo.HEAD]], window, size) * subject.mask[..., None]
+    points = points_of(subject.pose, size)[:, :2]
+    nose, left_eye, right_eye, left_ear, right_ear, left, right = points[:7]
+    neck = (left + right) / 2
+    image = with_back(subject.image, shares[..., 0], Trunk(neck, points[11:13].mean(0)))
+    if image is None:
+        return None
+    half_width = 0.5 * float(np.linalg.norm(left_ear - right_ear))
+    face = Face((left_eye + right_eye) / 2, nose, neck, half_width)
+    image = with_hair(image, shares[..., 1], face)
+    return replace(subject, image=image, pose=subject.pose.about_faced())
 
 
 def _paint(model: Reposer, view: View, target: Tensor, amp: bool) -> Painted:
@@ -210,5 +246,7 @@ def _merge(
 def _composed(
     painted: Painted, views: Sequence[View], window: Window, canvas: tuple[int, int]
 ) -> Layer:
-    photos = [Carried(v.subject, v.window, v.warped) for v in views if v.warped is not None]
+    photos = [
+        Carried(v.subject, v.window, v.warped, v.behind) for v in views if v.warped is not None
+    ]
     return compose_layer(painted, photos, window, canvas)

@@ -391,18 +391,44 @@ class Reposer(nn.Module):
 
     # --- texture path ---------------------------------------------------------------------
 
+    def parse(
+        self, images: Tensor, masks: Tensor, source: Tensor, *, amp: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Which part each place of a photo shows: (B, P + 1, h, w) logits, the last background.
+
+        Also the photo without its ground, premultiplied, and its mask, (B, 4, h, w).
+        """
+        layers = torch.cat([images * masks, masks], 1)
+        quarter = F.avg_pool2d(layers, 4)
+        with torch.no_grad():
+            caps = geo.capsules(source, self.quarter_size, self.full_size, 1.15)
+            heat = geo.heatmaps(source, self.quarter_size, self.full_size)
+            sides = _constant_maps(geo.facing(source), self.quarter_size)
+            mask = quarter[:, 3:]
+            parser_in = torch.cat([quarter, caps, heat, sides], 1)
+            evidence = torch.cat(
+                [
+                    torch.log((caps * mask).clamp_min(1e-3)),
+                    torch.log((1 - mask).clamp_min(1e-3)),
+                ],
+                1,
+            )
+        with autocast(images.device, amp):
+            logits = self.parser(_channels_last(parser_in))
+        return logits.float() * 2 + evidence, quarter
+
     def warp(
         self, images: Tensor, masks: Tensor, source: Tensor, target: Tensor, *, amp: bool
     ) -> Warped:
         """Carry the photo's own pixels to the new pose."""
         B, P = len(images), PART_COUNT
         layers = torch.cat([images * masks, masks], 1)  # (B, 4, H, W), premultiplied
-        quarter = F.avg_pool2d(layers, 4)
+        source_logits, quarter = self.parse(images, masks, source, amp=amp)
+        source_parts = source_logits.softmax(1)[:, :P]  # (B, P, h, w)
         with torch.no_grad():
             transforms = geo.part_transforms(target, source)
             still = geo.stillness(transforms, target, source)
             source_caps = geo.capsules(source, self.quarter_size, self.full_size, 1.15)
-            source_heat = geo.heatmaps(source, self.quarter_size, self.full_size)
             target_caps = geo.capsules(target, self.quarter_size, self.full_size)
             target_wide = geo.capsules(target, self.quarter_size, self.full_size, 1.35, 0.1)
             target_heat = geo.heatmaps(target, self.quarter_size, self.full_size)
@@ -410,27 +436,6 @@ class Reposer(nn.Module):
             sure = self._part_confidence(source)
             rigid = geo.sampling_grids(transforms, self.quarter_size, self.full_size)
             mask = quarter[:, 3:]
-            parser_in = torch.cat(
-                [
-                    quarter,
-                    source_caps,
-                    source_heat,
-                    _constant_maps(sides[:, : geo.FACING], self.quarter_size),
-                ],
-                1,
-            )
-            evidence = torch.cat(
-                [
-                    torch.log((source_caps * mask).clamp_min(1e-3)),
-                    torch.log((1 - mask).clamp_min(1e-3)),
-                ],
-                1,
-            )
-        with autocast(images.device, amp):
-            source_logits = self.parser(_channels_last(parser_in))
-        source_logits = source_logits.float() * 2 + evidence
-        source_parts = source_logits.softmax(1)[:, :P]  # (B, P, h, w)
-
         with torch.no_grad():
             per_part = torch.cat(
                 [quarter[:, None].expand(-1, P, -1, -1, -1), source_parts[:, :, None]], 2

@@ -151,6 +151,8 @@ class Carried:
     """What the network saw of the photo."""
     warped: Warped
     """What it made of that, for one picture."""
+    behind: bool = False
+    """Whether `vunet.backs` put trunk and head there: they are not the photo's pixels."""
 
 
 def compose_layer(
@@ -191,7 +193,7 @@ def compose_layer(
         difference = fetched.colour
         difference -= part
         part += _laid_over(difference, seen, 1 / to_window.scale)
-        made = 1 - seen
+        made = 1 - seen * (1 - fetched.carried_on)
         unmoved[y0:y1, x0:x1] = fetched.unmoved
     inner = enlarge(-F.max_pool2d(-coverage, 3, 1, 1), cv2.INTER_LINEAR)[..., 0]
     part = _without_fringe(part, inner, 1 / to_window.scale)
@@ -361,10 +363,18 @@ class _Fetched:
     """(H', W') float32 sum of the shares of the first photo's parts and what is close to them."""
     still: np.ndarray
     """(H', W') float32 sum of those that look and lie as in the first photo."""
+    elsewhere: np.ndarray
+    """(H', W') float32 sum of those that the photo shows elsewhere, see `Carried.behind`."""
 
     def add(self, other: _Fetched) -> None:
         """Add another photo's pixels."""
         self.total += other.total
+        self.elsewhere += other.elsewhere
+
+    @property
+    def carried_on(self) -> np.ndarray:
+        """(H', W') in [0, 1], which of the pixels found are not of that place in the photo."""
+        return np.clip(self.elsewhere / np.maximum(self.found, 1e-3), 0, 1)
 
     @property
     def found(self) -> np.ndarray:
@@ -399,7 +409,7 @@ def _fetch(
     offset = warped.transforms.offset[0].double().cpu().numpy()
     photo, reduced = _photo_for(subject, from_window, to_window, float(warped.transforms.scale[0]))
     total = np.zeros((y1 - y0, x1 - x0, 4), np.float32)
-    shares, unmoved = np.zeros((2, y1 - y0, x1 - x0), np.float32)
+    shares, unmoved, elsewhere = np.zeros((3, y1 - y0, x1 - x0), np.float32)
     still = warped.still[0].cpu().numpy()
     to_canvas = np.array(canvas[::-1]) / np.array(photo.shape[1::-1])
     same_shape = bool(abs(to_canvas[0] / to_canvas[1] - 1) < 0.01)
@@ -443,6 +453,8 @@ def _fetch(
         taken = cv2.remap(photo, u, v, cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT)
         view = (slice(by0 - y0, by1 - y0), slice(bx0 - x0, bx1 - x0))
         total[view] += scaled(taken, share[..., 0])
+        if carried.behind and p in (geo.TORSO, geo.HEAD):
+            elsewhere[view] += share[..., 0] * taken[..., 3] / 255
         if not comparable:
             continue
         around = resample(
@@ -463,7 +475,7 @@ def _fetch(
     if comparable:  # an arm laid before the chest, copied or painted, hides what has not moved
         changed = resample(to_array(warped.changed), to_window, region, cv2.INTER_LINEAR)
         unmoved *= np.clip(1 - 2 * changed[..., 0], 0, 1)
-    return _Fetched(total, shares, unmoved)
+    return _Fetched(total, shares, unmoved, elsewhere)
 
 
 def _decided(weights: Tensor) -> Tensor:

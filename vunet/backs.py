@@ -1,0 +1,290 @@
+"""The back of a trunk that a photo shows from the front: its sides, carried on over the chest.
+
+What is on a chest (prints, ties, open jackets, necklaces, beards) is not on the back; what is at
+its sides (a jacket, a shirt's cloth, stripes that go round) mostly is. So each row of the chest is
+covered with the cloth at its two ends, mirrored to and fro, as a retoucher would with a clone
+brush, at the photo's own resolution.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+_SIDE = 0.24
+"""Share of a row's width, at each end, that is carried over the rest."""
+_RIM = 0.06
+"""Share of a row's width at each end that is not carried: outlines and their shades."""
+_MEET = (0.36, 0.64)
+"""Shares of a row's width between which cloth of one side passes into that of the other."""
+_ROWS, _COLUMNS = 160, 192
+_TOP, _BOTTOM, _WIDE = -0.4, 1.4, 0.9
+"""Of the raster in which rows are measured, in lengths of the trunk: from above the neck to below
+the hips, and to both sides."""
+_CHEST, _LEAST_SHOWN = (0.1, 0.9), 0.85
+"""Rows, in lengths of the trunk, of which so much must be cloth, and not arms before it."""
+_SHADE = 0.1
+"""Standard deviation of what counts as light and shade, in lengths of the trunk."""
+
+
+@dataclass(frozen=True)
+class Trunk:
+    """Where a trunk lies in a photo, in its pixels."""
+
+    neck: np.ndarray
+    """(2,) x, y of the middle of the shoulders."""
+    hips: np.ndarray
+    """(2,) of the middle of the hips."""
+
+    @property
+    def length(self) -> float:
+        """From neck to hips."""
+        return max(8.0, float(np.linalg.norm(self.hips - self.neck)))
+
+    @property
+    def axes(self) -> np.ndarray:
+        """(2, 2) rows: unit vector across, unit vector down."""
+        down = (self.hips - self.neck) / self.length
+        norm = float(np.linalg.norm(down))
+        down = down / norm if norm > 0.1 else np.array([0.0, 1.0])
+        return np.stack([np.array([down[1], -down[0]]), down])
+
+
+def with_back(image: np.ndarray, torso: np.ndarray, trunk: Trunk) -> np.ndarray | None:
+    """A photo with its chest covered by the cloth at the chest's sides.
+
+    Args:
+        image: (H, W, 3) uint8 RGB photo.
+        torso: (H, W) float32 in [0, 1], how surely each pixel shows the trunk's cloth.
+        trunk: Where it lies.
+
+    Returns:
+        (H, W, 3) uint8, unlike the photo only where `torso` is not 0; None where too much of the
+        trunk is hidden, as by crossed arms.
+    """
+    rows, columns = np.flatnonzero((torso > 0.1).any(1)), np.flatnonzero((torso > 0.1).any(0))
+    ends = _row_ends(torso, trunk)
+    if not len(rows) or ends is None:
+        return None
+    y0, y1, x0, x1 = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    y, x = np.mgrid[y0:y1, x0:x1].astype(np.float32) + np.float32(0.5)
+    across, down = trunk.axes.astype(np.float32)
+    length = np.float32(trunk.length)
+    dx, dy = (x - np.float32(trunk.neck[0])) / length, (y - np.float32(trunk.neck[1])) / length
+    a, b = dx * across[0] + dy * across[1], dx * down[0] + dy * down[1]
+    row = (b - _TOP) / (_BOTTOM - _TOP) * _ROWS - 0.5
+    zero = np.zeros_like(row, np.float32)
+    left, right = (
+        cv2.remap(end[:, None], zero, row.astype(np.float32), 1, borderMode=cv2.BORDER_REPLICATE)
+        for end in ends
+    )
+    wide = np.maximum(right - left, 0.05)
+    t = (a - left) / wide
+    passing = _smooth((t - _MEET[0]) / (_MEET[1] - _MEET[0]))
+    few = cv2.merge([image, np.clip(255 * torso, 0, 255).astype(np.uint8)])
+    colour, total = np.zeros((*t.shape, 3), np.float32), np.zeros(t.shape, np.float32)
+    for share, folded in ((1 - passing, _folded(t)), (passing, 1 - _folded(1 - t))):
+        place = left + folded * wide
+        px = trunk.neck[0] + length * (place * across[0] + b * down[0]) - 0.5
+        py = trunk.neck[1] + length * (place * across[1] + b * down[1]) - 0.5
+        taken = cv2.remap(
+            few,
+            px.astype(np.float32),
+            py.astype(np.float32),
+            cv2.INTER_CUBIC,
+            borderMode=cv2.BORDER_REPLICATE,
+        ).astype(np.float32)
+        sure = share * np.clip((taken[..., 3] / 255 - 0.3) / 0.4, 0.001, 1)
+        colour += taken[..., :3] * sure[..., None]
+        total += sure
+    colour = colour / np.maximum(total, 1e-6)[..., None]
+    sure = np.clip(total / 0.5, 0, 1)
+    around = _spread(colour, sure, _SHADE * float(length))
+    colour = around + sure[..., None] * (colour - around)
+    laid = np.clip((torso[y0:y1, x0:x1] - 0.1) / 0.4, 0, 1)[..., None]
+    result = image.copy()
+    patch = image[y0:y1, x0:x1].astype(np.float32)
+    patch += laid * (colour - patch)
+    result[y0:y1, x0:x1] = np.clip(np.rint(patch), 0, 255).astype(np.uint8)
+    return result
+
+
+@dataclass(frozen=True)
+class Face:
+    """Where a face lies in a photo, in its pixels."""
+
+    eyes: np.ndarray
+    """(2,) x, y of the middle between them."""
+    nose: np.ndarray
+    """(2,) its tip."""
+    neck: np.ndarray
+    """(2,) of the middle of the shoulders."""
+    half_width: float
+    """Of the face, ear to ear."""
+
+
+_FACE_ABOVE, _FACE_BELOW = 0.4, 0.62
+"""How far a face reaches from the eyes, in lengths from there to the middle of the shoulders."""
+_LEAST_HALF, _MOST_HALF = 0.3, 0.46
+"""Bounds of its half width, in the same."""
+_MIRRORED = 0.5
+"""Width of the hair round it that is laid over it, in radii."""
+_STRAND, _STRANDS = 0.012, 0.07
+"""Width of a strand of hair in the same lengths, and how much lighter or darker it is."""
+_NAPE = 0.42
+"""How far below the eyes short hair ends at the back, in lengths from there to the shoulders."""
+_LONG = 0.35
+"""Share of hair beside the lower face from which hair is long."""
+_LIKE_SKIN = 30.0
+"""Difference of colours, CIELAB, at which hair is half sure not to be skin."""
+
+
+def with_hair(image: np.ndarray, head: np.ndarray, face: Face) -> np.ndarray:
+    """A photo with the hair round a face laid over it, as the back of the head.
+
+    Args:
+        image: (H, W, 3) uint8 RGB photo.
+        head: (H, W) float32 in [0, 1], how surely each pixel shows the head.
+        face: Where its face lies.
+
+    Returns:
+        (H, W, 3) uint8, unlike the photo only on the face.
+    """
+    height, width = head.shape
+    unit = max(8.0, float(np.linalg.norm(face.neck - face.eyes)))
+    down = (face.neck - face.eyes) / unit
+    across = np.array([down[1], -down[0]])
+    half = float(np.clip(face.half_width, _LEAST_HALF * unit, _MOST_HALF * unit))
+    tall = (_FACE_ABOVE + _FACE_BELOW) / 2 * unit
+    centre = face.eyes + down * (_FACE_BELOW - _FACE_ABOVE) / 2 * unit
+    reach = 2.2 * max(half, tall)
+    x0, y0 = (int(v) for v in np.maximum(centre - reach, 0))
+    x1, y1 = (int(v) + 1 for v in np.minimum(centre + reach, (width - 1, height - 1)))
+    if x1 - x0 < 4 or y1 - y0 < 4:
+        return image
+    part = image[y0:y1, x0:x1].astype(np.float32)
+    where = head[y0:y1, x0:x1].astype(np.float32)
+    y, x = np.mgrid[y0:y1, x0:x1].astype(np.float32) + np.float32(0.5)
+    dx, dy = x - np.float32(centre[0]), y - np.float32(centre[1])
+    a, b = (dx * across[0] + dy * across[1]) / half, (dx * down[0] + dy * down[1]) / tall
+    radius = np.hypot(a, b)
+    skin = _skin(part, face, (x0, y0), unit)
+    lab = cv2.cvtColor(part / 255, cv2.COLOR_RGB2LAB)
+    unlike = np.linalg.norm(lab - cv2.cvtColor(skin[None, None] / 255, cv2.COLOR_RGB2LAB), axis=2)
+    hair = where * (radius > 1)
+    hair *= np.clip((unlike - 0.6 * _LIKE_SKIN) / (0.8 * _LIKE_SKIN), 0, 1)
+    beside = where * ((radius > 1) & (radius < 1.5) & (b > 0.1) & (np.abs(a) > 0.5))
+    long = _share(hair, beside)
+    hair *= np.clip((where - 0.5) / 0.4, 0, 1) * (b < 0.9)
+    if hair.sum() < 0.05 * half * tall:  # bald, or hair like skin: the rim of the head will do
+        hair = where * (radius > 1) * (b < 0.2) + 1e-4
+    both = np.dstack([part, hair]).astype(np.float32)
+
+    def taken(u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Colours at places of the face's own frame, and how surely they are hair."""
+        px = centre[0] + half * u * across[0] + tall * v * down[0] - 0.5 - x0
+        py = centre[1] + half * u * across[1] + tall * v * down[1] - 0.5 - y0
+        found = cv2.remap(both, px.astype(np.float32), py.astype(np.float32), cv2.INTER_LINEAR)
+        return found[..., :3], found[..., 3]
+
+    colour = _spread(part, hair, 0.3 * unit)
+    noise = np.random.default_rng(0).standard_normal(radius.shape).astype(np.float32)
+    strands = cv2.GaussianBlur(noise, (0, 0), sigmaX=_STRAND * unit, sigmaY=12 * _STRAND * unit)
+    colour = colour * (1 + _STRANDS * strands / max(1e-6, float(strands.std())))[..., None]
+    out = (1 + _MIRRORED * (1 - radius)) / np.maximum(radius, 0.05)
+    rim, sure = taken(a * out, b * out)
+    sure = sure * _smooth((radius - 0.5) / 0.4)
+    colour = colour + sure[..., None] * (rim - colour)
+    if long < _LONG:  # short hair ends at the nape; below it is skin
+        depth = b * tall + float((centre - face.eyes) @ down)
+        below = _smooth((depth - _NAPE * unit) / (0.1 * unit))
+        shade = cv2.GaussianBlur(part, (0, 0), 0.15 * unit).mean(2, keepdims=True)
+        flat = skin * np.clip(shade / max(1.0, float(skin.mean())), 0.6, 1.1)
+        colour = colour + below[..., None] * (flat - colour)
+    laid = np.clip((1.12 - radius) / 0.2, 0, 1) * np.clip(where / 0.3, 0, 1)
+    result = image.copy()
+    part = part + laid[..., None] * (colour - part)
+    result[y0:y1, x0:x1] = np.clip(np.rint(part), 0, 255).astype(np.uint8)
+    return result
+
+
+def _skin(part: np.ndarray, face: Face, origin: tuple[int, int], unit: float) -> np.ndarray:
+    """(3,) float32 median colour about the nose."""
+    x, y = face.nose - np.array(origin)
+    r = max(2, int(0.1 * unit))
+    patch = part[max(0, int(y) - r) : int(y) + r + 1, max(0, int(x) - r) : int(x) + r + 1]
+    if not patch.size:
+        return np.array([200, 160, 140], np.float32)
+    return np.median(patch.reshape(-1, 3), axis=0).astype(np.float32)
+
+
+def _smooth(x: np.ndarray) -> np.ndarray:
+    """From 0 to 1 with level ends."""
+    t = np.clip(x, 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def _spread(colour: np.ndarray, weight: np.ndarray, reach: float) -> np.ndarray:
+    """Mean colours (H, W, 3) of the surroundings by weight (H, W); of all where there is none."""
+    height, width = weight.shape
+    step = max(1.0, reach / 4)
+    wh = (max(1, round(width / step)), max(1, round(height / step)))
+    weight = weight.astype(np.float32)
+    few = cv2.resize(colour * weight[..., None], wh, interpolation=cv2.INTER_AREA)
+    share = cv2.resize(weight, wh, interpolation=cv2.INTER_AREA)
+    mean = few.sum((0, 1)) / max(1e-6, float(share.sum()))
+    few, share = (cv2.GaussianBlur(v, (0, 0), reach / step) for v in (few, share))
+    found = (few + 1e-3 * mean) / (share[..., None] + 1e-3)
+    return cv2.resize(found, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def _share(values: np.ndarray, weight: np.ndarray) -> float:
+    return float((values * weight).sum() / max(1e-6, float(weight.sum())))
+
+
+def _folded(t: np.ndarray) -> np.ndarray:
+    """Where to take the cloth for a share of a row from, near its beginning, there and back."""
+    first = np.clip(t, None, _SIDE)
+    pace = (_SIDE - _RIM) / (_MEET[1] - _SIDE)
+    back = _SIDE - pace * np.clip(t - _SIDE, 0, _MEET[1] - _SIDE)
+    return np.where(t < _SIDE, first, back)
+
+
+def _row_ends(torso: np.ndarray, trunk: Trunk) -> tuple[np.ndarray, np.ndarray] | None:
+    """(ROWS,) float32 each, where rows of the trunk begin and end, in its lengths; None if hidden.
+
+    Rows go from `_TOP` to `_BOTTOM`; those without cloth have the ends of their neighbours.
+    """
+    across, down = trunk.axes
+    step_u, step_v = 2 * _WIDE / _COLUMNS, (_BOTTOM - _TOP) / _ROWS
+    first = trunk.neck + trunk.length * (
+        across * (-_WIDE + step_u / 2) + down * (_TOP + step_v / 2)
+    )
+    matrix = np.stack(
+        [trunk.length * step_u * across, trunk.length * step_v * down, first - 0.5], axis=1
+    )
+    small = cv2.warpAffine(
+        torso.astype(np.float32),
+        matrix,
+        (_COLUMNS, _ROWS),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+    )
+    there = small > 0.5
+    first_row, last_row = (round((b - _TOP) / step_v) for b in _CHEST)
+    begins, ends = there.argmax(1), _COLUMNS - there[:, ::-1].argmax(1)
+    spans = np.where(there.any(1), ends - begins, 0)
+    chest = slice(first_row, last_row)
+    if there[chest].sum() < _LEAST_SHOWN * max(1, spans[chest].sum()):
+        return None
+    known = there.sum(1) * step_u > 0.12
+    if known.sum() < 4:
+        return None
+    numbers = np.flatnonzero(known)
+    found = []
+    for edge in (begins, ends):
+        value = np.interp(np.arange(_ROWS), numbers, edge[numbers]) * step_u - _WIDE
+        smooth = cv2.GaussianBlur(value.astype(np.float32)[:, None], (0, 0), 3)
+        found.append(smooth[:, 0])
+    return found[0], found[1]
