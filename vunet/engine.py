@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from weakref import WeakKeyDictionary
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ from pose.complete import complete
 from pose.formats import dump_poses
 from pose.retarget import retarget as with_limbs_of
 from pose.types import choose_person
+from vunet import head
 from vunet.background import GROWTH, cover_background, fill_background, plain_background
 from vunet.checkpoint import load_face_parts, load_model
 from vunet.drawing.network import DrawingNet
@@ -30,6 +32,7 @@ from vunet.face.directions import load_directions
 from vunet.face.manifolds import Manifolds, Sliders
 from vunet.face.painter import DrawnFace, FacePainter
 from vunet.face.parts import by_part, named_parts
+from vunet.geometry import HEAD
 from vunet.images import ImageError, is_file, read_image, shown, write_png
 from vunet.looks import LOOKS, draw_mix, draw_subjects
 from vunet.model import PART_COUNT
@@ -59,6 +62,10 @@ MAX_SIDE_PX = 4096
 """Longest side of a result; larger photos are reduced to it."""
 VARIED = 0.6
 """How much of a reference's look its variations keep, as a share of the first picture's."""
+_LENDS = 0.5
+"""Share of a head's look from which a subject lends their face."""
+_LEAST_FACE_PX = 24
+"""Of a photo's part round a face."""
 _REGIONS = {
     "head": (("nose", "left_ear", "right_ear"), (0,)),
     "left arm": (("left_elbow", "left_wrist"), (2, 4)),
@@ -135,6 +142,7 @@ class Engine:
         self._model = model.to(device)
         self._painters: dict[str, Painter] = {}
         self._faces: dict[tuple[str, str], FacePainter] = {}
+        self._meshes: WeakKeyDictionary[Subject, np.ndarray | None] = WeakKeyDictionary()
         self.weights_sha256 = weights_sha256
         self.device = device
         self._lock = threading.Lock()
@@ -316,6 +324,7 @@ class Engine:
             base,
             {region: [s.pose for s in subjects] for region in _REGIONS},
             partial(draw_subjects, self.model, subjects, noise=self._noise(seed), amp=self.amp),
+            subjects,
             pose,
             warnings,
             frame=frame,
@@ -393,6 +402,7 @@ class Engine:
                 for region, (_, p) in _REGIONS.items()
             },
             partial(draw_mix, self.model, subjects, shares, noise=self._noise(seed), amp=self.amp),
+            [s for s, of in zip(subjects, shares, strict=True) if of[HEAD] > _LENDS],
             own.subject.pose if pose is None else pose,
             warnings,
             frame=frame,
@@ -627,6 +637,7 @@ class Engine:
         base: Prepared,
         showing: Mapping[str, Sequence[Pose]],
         draw: Callable[[Pose, tuple[int, int]], Layer],
+        faces: Sequence[Subject],
         pose: ImageLike | Pose,
         notes: Sequence[str],
         *,
@@ -638,7 +649,8 @@ class Engine:
     ) -> Result:
         """Place a pose for a subject, draw them in it and finish.
 
-        `showing` gives, for each of `_REGIONS`, the poses of those whose look it takes.
+        `showing` gives, for each of `_REGIONS`, the poses of those whose look it takes, `faces`
+        those whose face it is.
         """
         if frame not in ("appearance", "pose"):
             raise EngineError(f"frame must be appearance or pose, got {frame!r}")
@@ -662,10 +674,34 @@ class Engine:
         warnings += _not_shown(showing, target)
         with self._lock:
             layer = draw(target, canvas)
+        layer = self._with_face(layer, faces, target)
         behind = self._background(background, base, resolved, canvas)
         if background == "source":
             layer, behind = _with_unmoved(layer, behind, subject)
         return self._finish(layer, behind, target, warnings, seed, background == "transparent")
+
+    def _with_face(self, layer: Layer, subjects: Sequence[Subject], target: Pose) -> Layer:
+        """A drawn person, their face turned in space where their head has turned."""
+        if not self.model.config.texture or not subjects:
+            return layer
+        turns = [head.unlike(subject.pose, target) for subject in subjects]
+        if min(turns) < head.TURNED:
+            return layer
+        subject = subjects[int(np.argmin(turns))]
+        mesh = self._mesh_of(subject)
+        if mesh is None:
+            return layer
+        return head.with_face(layer, subject.image, subject.mask, mesh, subject.pose, target)
+
+    def _mesh_of(self, subject: Subject) -> np.ndarray | None:
+        """(478, 3) a subject's face in their photo, looked for once; None if none is found."""
+        if subject not in self._meshes:
+            x0, y0, x1, y1 = head.surroundings(subject.pose, subject.image.shape[:2])
+            part = subject.image[y0:y1, x0:x1]
+            found = self.face_finder.find(part) if min(part.shape[:2]) >= _LEAST_FACE_PX else []
+            moved = [face.points + np.array([x0, y0, 0]) for face in found]
+            self._meshes[subject] = head.its_face(moved, subject.pose)
+        return self._meshes[subject]
 
     def _noise(self, seed: int, n: int = 1) -> torch.Tensor:
         """(n, P, Z) normal noise, the same on every device."""

@@ -52,6 +52,8 @@ UNSEEN_TEMPERATURE = 0.7
 """Spread of the draws for body parts that a photo does not show."""
 _FIRST_BONUS = 0.1
 """Other photos must show a place better than the first by so much to be preferred."""
+_OTHER_SIDE, _SURE_AREA = 0.5, 8.0
+"""What a limb's counterpart says of its colour, and from how many cells of 4 x 4 it is believed."""
 _SHARPNESS = 0.03
 """Difference of visibility at which the choice between photos tips."""
 
@@ -211,7 +213,46 @@ def _from_behind(subject: Subject, window: Window, parts: Tensor) -> Subject | N
 
 
 def _paint(model: Reposer, view: View, target: Tensor, amp: bool) -> Painted:
-    return model.paint(view.latents, target, view.warped, source=view.joints, amp=amp)
+    painted = model.paint(view.latents, target, view.warped, source=view.joints, amp=amp)
+    return _recoloured(painted, [view], torch.ones(1, len(geo.PARTS), device=target.device))
+
+
+def _recoloured(painted: Painted, views: Sequence[View], shares: Tensor) -> Painted:
+    """Limbs as they were painted, in the mean colours that they have in the photos.
+
+    Args:
+        painted: For one picture.
+        views: The photos.
+        shares: (N, P) what each gives to each part's look.
+    """
+    warped = painted.warped
+    if warped is None:
+        return painted
+    total, area = torch.zeros(1, len(geo.PARTS), 3), torch.zeros(1, len(geo.PARTS), 1)
+    total, area = total.to(shares.device), area.to(shares.device)
+    for view, share in zip(views, shares, strict=True):
+        if view.warped is None:
+            continue
+        parts = view.warped.source_logits.softmax(1)[:, :-1] * share[None, :, None, None]
+        parts = torch.where(parts > 0.5, parts, 0)
+        colour = F.avg_pool2d(view.image * view.mask, 4)
+        total = total + torch.einsum("bphw,bchw->bpc", parts, colour)
+        area = area + torch.einsum("bphw,bohw->bpo", parts, F.avg_pool2d(view.mask, 4))
+    other = list(geo.MIRRORED_PARTS)  # trousers have two legs of one colour
+    total = total + _OTHER_SIDE * total[:, other]
+    area = area + _OTHER_SIDE * area[:, other]
+    there = total / area.clamp_min(1e-3)
+    size = painted.generated.shape[2:]
+    parts = F.interpolate(warped.part_logits, size=size, mode="bilinear").softmax(1)[:, :-1]
+    made = parts * (1 - painted.visibility)
+    own = made.sum((2, 3))[..., None]
+    here = torch.einsum("bphw,bchw->bpc", made, painted.generated) / own.clamp_min(1e-3)
+    sure = area / (area + _SURE_AREA) * own / (own + 16 * _SURE_AREA)
+    limbs = torch.zeros_like(sure)
+    limbs[:, 2:14] = 1
+    shift = (there - here) * sure * limbs
+    moved = painted.generated + torch.einsum("bpc,bphw->bchw", shift, parts)
+    return replace(painted, generated=moved.clamp(-1, 1))
 
 
 def _merge(
@@ -240,6 +281,7 @@ def _merge(
     warps = [v.warped for v in parted if v.warped is not None]
     together = merged(warps) if warps else None
     painted = model.paint(mixed, target, together, source=views[best].joints, amp=amp)
+    painted = _recoloured(painted, parted, shares)
     return _composed(painted, parted, window, canvas)
 
 

@@ -1,0 +1,199 @@
+"""Faces turned in space, on a head whose shape is known."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from pose import Pose
+from pose.face import CHIN, FOREHEAD, NOSE_TIP
+from vunet import head
+from vunet.render import Layer
+
+SIZE = (400, 300)
+CENTRE = np.array([150.0, 90.0, 0.0])
+WIDE, TALL, DEEP = 26.0, 36.0, 28.0
+"""Half axes of the head; its front half is the mesh."""
+RED, BLUE, GROUND = (220, 40, 40), (40, 40, 220), (90, 150, 90)
+_PLACES = {
+    NOSE_TIP: (0.0, 0.12),
+    FOREHEAD: (0.0, -0.98),
+    CHIN: (0.0, 0.98),
+    454: (0.99, 0.0),
+    234: (-0.99, 0.0),
+    263: (0.6, -0.2),
+    362: (0.3, -0.2),
+    33: (-0.6, -0.2),
+    133: (-0.3, -0.2),
+}
+
+
+def mesh_of(turn: float = 0.0) -> np.ndarray:
+    """(478, 3) the front of an ellipsoid, turned by degrees about the upright axis."""
+    rng = np.random.default_rng(0)
+    flat = np.zeros((478, 2))
+    found = rng.uniform(-1, 1, (4000, 2))
+    found = found[np.hypot(*found.T) < 1]
+    flat[:] = found[:478]
+    for index, place in _PLACES.items():
+        flat[index] = place
+    depth = -np.sqrt(np.maximum(0, 1 - (flat**2).sum(1)))
+    points = np.column_stack([flat[:, 0] * WIDE, flat[:, 1] * TALL, depth * DEEP])
+    return points @ Rotation.from_euler("y", turn, degrees=True).as_matrix().T + CENTRE
+
+
+def five(mesh: np.ndarray) -> np.ndarray:
+    """(5, 3) nose, eyes, ears; the ears as far back as `head` takes them to be."""
+    wide = np.linalg.norm(mesh[454] - mesh[234])
+    back = -head._direction(mesh) * 0.18 * wide
+    eyes = [mesh[[362, 263]].mean(0), mesh[[33, 133]].mean(0)]
+    return np.stack([mesh[NOSE_TIP], *eyes, mesh[454] + back, mesh[234] + back])
+
+
+@pytest.fixture
+def body(make_person: Callable[..., Pose]) -> Pose:
+    """Somebody whose shoulders are below the head."""
+    return make_person(None, size=SIZE)
+
+
+def posed(body: Pose, mesh: np.ndarray) -> Pose:
+    keypoints = body.keypoints.copy()
+    keypoints[:5] = five(mesh)[:, :2]
+    return dataclasses.replace(body, keypoints=keypoints)
+
+
+def photo_of(mesh: np.ndarray) -> np.ndarray:
+    """The head's left half (of the picture) red, its right half blue."""
+    flat = mesh_of()
+    image = np.full((*SIZE, 3), GROUND, np.uint8)
+    for point, frontal in zip(mesh[:468], flat[:468], strict=True):
+        colour = RED if frontal[0] < CENTRE[0] else BLUE
+        cv2.circle(image, (int(point[0]), int(point[1])), 5, colour, -1)
+    return image
+
+
+def drawn(alpha: float = 1.0, invented: float = 1.0) -> Layer:
+    shape = np.ones(SIZE, np.float32)
+    colour = np.full((*SIZE, 3), 128, np.float32)
+    return Layer(colour, alpha * shape, alpha * invented * shape, 0 * shape)
+
+
+def turned(body: Pose, before: float, after: float) -> Layer:
+    source, target = mesh_of(before), mesh_of(after)
+    person = np.zeros(SIZE, np.float32)  # no hair is looked for
+    return head.with_face(
+        drawn(), photo_of(source), person, source, posed(body, source), posed(body, target)
+    )
+
+
+@pytest.mark.parametrize("angle", [-80, -45, -20, 20, 45, 80])
+def test_turns_are_recovered(body: Pose, angle: float) -> None:
+    source = mesh_of()
+    motion = head.motion_of(source, posed(body, source), posed(body, mesh_of(angle)))
+    assert motion.out_of_plane == pytest.approx(abs(angle), abs=4)
+    assert motion.scale == pytest.approx(1, abs=0.05)
+    placed = motion(source)[:, :2]
+    assert np.abs(placed - mesh_of(angle)[:, :2]).max() < 5
+
+
+def test_moving_and_tilting_in_the_plane_is_no_turn(body: Pose) -> None:
+    source = posed(body, mesh_of())
+    matrix = cv2.getRotationMatrix2D((20, 300), 30, 1.7)
+    moved = source.transformed(matrix, (900, 900))
+    assert head.unlike(source, moved) < 1e-6
+    assert head.unlike(source, posed(body, mesh_of(40))) > head.TURNED
+    motion = head.motion_of(mesh_of(), source, moved)
+    assert motion.out_of_plane < 2
+    assert motion.scale == pytest.approx(1.7, rel=0.03)
+
+
+def test_a_face_that_has_not_turned_is_left_alone(body: Pose) -> None:
+    source = mesh_of()
+    layer = drawn()
+    pose = posed(body, source)
+    found = head.with_face(layer, photo_of(source), np.ones(SIZE, np.float32), source, pose, pose)
+    assert found is layer
+
+
+def test_a_turned_face_is_the_photos_and_told_so(body: Pose) -> None:
+    layer = turned(body, 0, 50)
+    middle = mesh_of(50)[NOSE_TIP, :2].astype(int)
+    left, right = layer.colour[middle[1], middle[0] - 4], layer.colour[middle[1], middle[0] + 6]
+    assert left[0] > left[2] + 50
+    assert right[2] > right[0] + 50
+    assert layer.invented[middle[1], middle[0]] < 0.2
+    far = layer.colour[350, 150]
+    np.testing.assert_allclose(far, 128, atol=1)
+
+
+def test_the_half_that_looked_away_is_the_other_half_mirrored_and_made_up(body: Pose) -> None:
+    layer = turned(body, 60, -30)
+    x, y = mesh_of(-30)[NOSE_TIP, :2].astype(int)
+    hidden = layer.colour[y, x - 24]
+    assert hidden[2] > hidden[0] + 50  # the red half looked away
+    assert layer.invented[y, x - 24] > 0.5
+    assert layer.invented[y, x + 4] < 0.2
+    np.testing.assert_array_less(layer.invented, layer.alpha + 1e-5)
+
+
+def test_hands_stay_before_a_face(body: Pose) -> None:
+    source, target = mesh_of(), mesh_of(50)
+    pose = posed(body, target)
+    keypoints = pose.keypoints.copy()
+    index = pose.skeleton.index
+    keypoints[index["left_elbow"]] = target[NOSE_TIP, :2] + [60, 120]
+    keypoints[index["left_wrist"]] = target[NOSE_TIP, :2] + [10, 16]
+    keypoints[index["left_index"]] = target[NOSE_TIP, :2] + [-4, -6]
+    raised = dataclasses.replace(pose, keypoints=keypoints)
+    person = np.zeros(SIZE, np.float32)
+    layers = [
+        head.with_face(drawn(1, 0), photo_of(source), person, source, posed(body, source), p)
+        for p in (pose, raised)
+    ]
+    x, y = target[NOSE_TIP, :2].astype(int)
+    off = [float(np.abs(layer.colour[y, x] - 128).max()) for layer in layers]
+    assert off[0] > 60
+    assert off[1] < 0.35 * off[0]
+
+
+def test_faces_seen_from_behind_or_off_the_canvas_are_not_drawn(body: Pose) -> None:
+    layer = turned(body, 0, 175)
+    np.testing.assert_allclose(layer.colour, 128)
+    source = mesh_of()
+    away = posed(body, mesh_of(50)).transformed(np.array([[1, 0, 5000.0], [0, 1, 0]]), SIZE)
+    person = np.zeros(SIZE, np.float32)
+    layer = head.with_face(drawn(), photo_of(source), person, source, posed(body, source), away)
+    np.testing.assert_allclose(layer.colour, 128)
+
+
+def test_what_is_painted_before_a_profile_is_cut_off_but_not_what_is_copied(body: Pose) -> None:
+    source, target = mesh_of(), mesh_of(75)
+    person = np.zeros(SIZE, np.float32)
+    ahead = 1 if head._direction(target)[0] > 0 else -1
+    nose = target[NOSE_TIP, :2]
+    x, y = int(nose[0] + ahead * 14), int(nose[1])
+    for invented, left in ((1.0, 0.3), (0.0, 1.0)):
+        layer = head.with_face(
+            drawn(1.0, invented),
+            photo_of(source),
+            person,
+            source,
+            posed(body, source),
+            posed(body, target),
+        )
+        assert layer.alpha[y, x] == pytest.approx(left, abs=0.3)
+
+
+def test_the_face_of_a_pose_is_the_one_at_its_nose(body: Pose) -> None:
+    own = mesh_of()
+    pose = posed(body, own)
+    other = own + np.array([90, 0, 0])
+    assert head.its_face([other, own], pose) is own
+    assert head.its_face([other], pose) is None
+    assert head.its_face([(own - CENTRE) * 0.1 + CENTRE], pose) is None
+    assert head.its_face([], pose) is None

@@ -1,0 +1,456 @@
+"""A photo's own face, turned in space: what a flat warp cannot do with a head that looks elsewhere.
+
+    face mesh in the photo (478 points with depth) -+
+    the head's five joints in photo and new pose ---+-> rotation --> mesh as seen in the new pose
+                                                                        |
+    photo's pixels, those of the other half of the face where it looks away <-- per triangle
+
+Nose, eyes and ears of both skeletons tell how the head has turned: a rigid motion of the photo's
+own five points, their depth taken from the mesh, is fitted to those of the pose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from scipy.interpolate import LinearNDInterpolator
+from scipy.optimize import least_squares
+from scipy.spatial import Delaunay, KDTree
+from scipy.spatial.transform import Rotation
+
+from pose import Pose
+from pose.face import CHIN, FOREHEAD, NOSE_TIP
+from pose.retarget import body_scale
+from vunet.render import Layer
+
+MESH = 468
+"""Points of the mesh without the irises."""
+_RIGHT_CORNER, _LEFT_CORNER = 33, 263
+_EYES = ((362, 263), (33, 133))
+_EARS = (454, 234)
+"""Of the mesh, left first, as in skeletons; the ears are where the mesh ends before them."""
+_EAR_DEPTH = 0.18
+"""How far behind its mesh' end an ear lies, in widths of the face."""
+_FROM, _WHOLE = 12.0, 22.0
+"""Degrees out of the picture's plane from which a face is turned, and at which wholly so."""
+_MOST = 105.0
+"""Degrees beyond which no face is seen."""
+_LONGEST = 0.3
+"""Side of a triangle in widths of the face."""
+_RIM = 0.16
+"""Width of the face's soft border, in widths of the face."""
+_FACING, _FULLY = 0.03, 0.2
+"""Cosines to the camera from which a photo shows a surface, and at which it shows it well."""
+_SCALE_SPREAD = 0.08
+"""Standard deviation of the logarithm of a head's size about the body's."""
+_UNLIKE_SKIN = 14.0
+"""Difference of colours, CIELAB, from which what is beside a face is hair."""
+_LONG_HAIR = 0.4
+"""Share of it from which hair is long."""
+_SKULL = 1.0
+"""Radius of the skull in widths of the face."""
+_HAND = 0.2
+"""Width of hands in body scales."""
+_LIKE = 60.0
+"""Difference of colours, RGB, at which what is painted is hardly skin any more."""
+_CUT_FROM, _CUT_WHOLE = 30.0, 50.0
+"""Degrees of turn from which what is painted before a profile is cut off."""
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """A rigid motion of points with depth, seen from afar."""
+
+    rotation: np.ndarray
+    """(3, 3)."""
+    scale: float
+    shift: np.ndarray
+    """(2,) pixels."""
+    middle: np.ndarray
+    """(3,) what is turned about."""
+
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        """(N, 3) points of the photo as places of the new picture, with depth."""
+        moved = self.scale * (points - self.middle) @ self.rotation.T
+        moved[:, :2] += self.shift
+        return moved
+
+    @property
+    def out_of_plane(self) -> float:
+        """Degrees between the directions that were and are towards the camera."""
+        return float(np.degrees(np.arccos(np.clip(self.rotation[2, 2], -1, 1))))
+
+
+TURNED = 0.06
+"""Of `unlike`, from which a head may have turned far enough to be looked at."""
+
+
+def unlike(source: Pose, target: Pose) -> float:
+    """How far nose, eyes and ears are from lying alike, moved, scaled and turned in the plane.
+
+    Root mean square in body scales of the target; cheap, and without a look at the photo.
+    """
+    a = source.keypoints[:5] / body_scale(source)
+    b = target.keypoints[:5] / body_scale(target)
+    a, b = (p - p.mean(0) for p in (a, b))
+    u, v = (p[:, 0] + 1j * p[:, 1] for p in (a, b))
+    angle = np.vdot(u, v)
+    turned = u * (angle / max(1e-9, abs(angle)))
+    return float(np.sqrt(np.mean(np.abs(turned - v) ** 2)))
+
+
+def surroundings(pose: Pose, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """x0, y0, x1, y1 of the part of a picture (height, width) in which a pose's face is."""
+    reach = 0.6 * body_scale(pose)
+    x, y = pose.keypoints[:5].mean(0)
+    x0, y0 = max(0, int(x - reach)), max(0, int(y - reach))
+    return x0, y0, max(x0, min(size[1], int(x + reach))), max(y0, min(size[0], int(y + reach)))
+
+
+def its_face(meshes: Sequence[np.ndarray], pose: Pose) -> np.ndarray | None:
+    """Which of the faces (478, 3) found in a photo belongs to a pose there; None if none does."""
+    nose = pose.keypoints[0]
+    for mesh in meshes:
+        wide = float(np.linalg.norm(mesh[_EARS[0]] - mesh[_EARS[1]]))
+        size = wide / body_scale(pose)
+        if np.linalg.norm(mesh[NOSE_TIP, :2] - nose) < 0.5 * wide and 0.1 < size < 0.7:
+            return mesh
+    return None
+
+
+def motion_of(mesh: np.ndarray, source: Pose, target: Pose) -> Motion:
+    """How a head has moved between two poses.
+
+    Args:
+        mesh: (478, 3) the face in the source's picture, in its pixels.
+        source: Complete BODY27 pose of that picture.
+        target: Complete BODY27 pose of another.
+    """
+    wide = float(np.linalg.norm(mesh[_EARS[0]] - mesh[_EARS[1]]))
+    depth = [mesh[NOSE_TIP, 2], *(mesh[list(e), 2].mean() for e in _EYES)]
+    depth += [mesh[e, 2] + _EAR_DEPTH * wide for e in _EARS]
+    points = np.column_stack([source.keypoints[:5], depth])
+    middle = points.mean(0)
+    wanted = target.keypoints[:5]
+    centre = wanted.mean(0)
+    size = body_scale(target) / body_scale(source)
+    unit = max(1.0, size * wide)
+
+    def off(x: np.ndarray) -> np.ndarray:
+        turn = Rotation.from_rotvec(x[:3]).as_matrix()
+        placed = size * np.exp(x[3]) * ((points - middle) @ turn.T)[:, :2] + centre + x[4:] * unit
+        return np.append(((placed - wanted) / unit).ravel() / 0.04, x[3] / _SCALE_SPREAD)
+
+    starts = [np.array([0, yaw, 0, 0, 0, 0.0]) for yaw in (0.0, 0.9, -0.9)]
+    best = min((least_squares(off, x, max_nfev=40) for x in starts), key=lambda fit: fit.cost)
+    x = best.x
+    rotation = Rotation.from_rotvec(x[:3]).as_matrix()
+    return Motion(rotation, float(size * np.exp(x[3])), centre + x[4:] * unit, middle)
+
+
+@dataclass(frozen=True, eq=False)
+class _Surface:
+    """A face's triangles, seen from before."""
+
+    triangles: np.ndarray
+    """(T, 3) wound so that those that look at the camera have positive areas."""
+    mirrored: np.ndarray
+    """(468, 3) x, y in the photo and facing of the same place on the other half of the face."""
+    facing: np.ndarray
+    """(468,) cosine to the camera in the photo."""
+    inside: np.ndarray
+    """(468,) in [0, 1], how far from the rim."""
+
+
+def _surface(mesh: np.ndarray) -> _Surface:
+    points = mesh[:MESH].astype(np.float64)
+    x = points[_LEFT_CORNER] - points[_RIGHT_CORNER]
+    x /= max(1e-6, float(np.linalg.norm(x)))
+    y = points[CHIN] - points[FOREHEAD]
+    y = y - (y @ x) * x
+    y /= max(1e-6, float(np.linalg.norm(y)))
+    own = (points - points[[_LEFT_CORNER, _RIGHT_CORNER]].mean(0)) @ np.stack(
+        [x, y, np.cross(x, y)], 1
+    )
+    own /= max(1e-6, float(np.ptp(own[:, 0])))
+    # unrolled, as cheeks seen from before lie in folds
+    axis = own[:, 2].max() + 0.15
+    flat = np.stack([0.5 * np.arctan2(own[:, 0], axis - own[:, 2]), own[:, 1]], 1)
+    triangles = Delaunay(flat).simplices
+    corners = [flat[triangles[:, k]] for k in range(3)]
+    back = _areas(*corners) < 0
+    triangles[back] = triangles[back][:, ::-1]
+    pairs = ((0, 1), (1, 2), (2, 0))
+    sides = [np.linalg.norm(corners[i] - corners[k], axis=1) for i, k in pairs]
+    triangles = triangles[np.max(sides, axis=0) < _LONGEST]  # beyond, they span the outline's bays
+    edges = np.sort(triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+    unique, counts = np.unique(edges, axis=0, return_counts=True)
+    rim = np.unique(unique[counts == 1])
+    away, _ = KDTree(flat[rim]).query(flat)
+    facing = _facing(points, triangles)
+    for _ in range(2):  # a jagged mesh would show as stripes
+        facing = _averaged(facing, edges)
+    there = np.column_stack([points[:, :2], facing])
+    flipped = flat * [-1, 1]
+    mirrored = LinearNDInterpolator(flat, there)(flipped)
+    _, nearest = KDTree(flat).query(flipped)
+    mirrored = np.where(np.isfinite(mirrored), mirrored, there[nearest])
+    return _Surface(triangles, mirrored, facing, _smooth(away / _RIM))
+
+
+def _averaged(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """(N,) the mean of each point's value and its neighbours'."""
+    total, count = values.copy(), np.ones(len(values))
+    for a, b in ((0, 1), (1, 0)):
+        np.add.at(total, edges[:, a], values[edges[:, b]])
+        np.add.at(count, edges[:, a], 1)
+    return total / count
+
+
+def with_face(
+    layer: Layer,
+    photo: np.ndarray,
+    person: np.ndarray,
+    mesh: np.ndarray,
+    source: Pose,
+    target: Pose,
+) -> Layer:
+    """A drawn person with the photo's face, turned as the pose says; as it was where it need not.
+
+    Args:
+        layer: The person on a canvas.
+        photo: (H, W, 3) uint8 RGB.
+        person: (H, W) float32 in [0, 1], the person in it.
+        mesh: (478, 3) of the face in it.
+        source: The person's pose in it.
+        target: Their pose on the canvas.
+    """
+    motion = motion_of(mesh, source, target)
+    surface = _surface(mesh)
+    points = mesh[:MESH].astype(np.float64)
+    moved = motion(points)
+    turn = motion.out_of_plane
+    amount = float(_smooth(np.array((turn - _FROM) / (_WHOLE - _FROM))))
+    ahead = _direction(moved)
+    yaw = np.degrees(np.arctan2(ahead[0], -ahead[2]))
+    if amount <= 0 or abs(yaw) > _MOST:
+        return layer
+    height, width = layer.alpha.shape
+    x0, y0 = np.maximum(np.floor(moved[:, :2].min(0)).astype(int) - 2, 0)
+    x1, y1 = np.minimum(np.ceil(moved[:, :2].max(0)).astype(int) + 3, (width, height))
+    if x1 - x0 < 8 or y1 - y0 < 8:
+        return layer
+    cells = _cells(moved - [x0, y0, 0], surface.triangles, (y1 - y0, x1 - x0))
+    own, other = (
+        _smooth((facing - _FACING) / (_FULLY - _FACING))
+        for facing in (surface.facing, surface.mirrored[:, 2])
+    )
+    attributes = np.column_stack(
+        [points[:, :2], surface.mirrored[:, :2], own, other, surface.inside]
+    )
+    found = _interpolated(cells, surface.triangles, moved - [x0, y0, 0], attributes)
+    picture, ratio = photo, 1.0
+    if motion.scale < 0.6:
+        ratio = motion.scale * 1.2
+        picture = cv2.resize(photo, None, fx=ratio, fy=ratio, interpolation=cv2.INTER_AREA)
+    seen, mirrored = (_taken(picture, found[..., k : k + 2] * ratio) for k in (0, 2))
+    sure = np.clip(found[..., 4], 0, 1)
+    help_ = (1 - sure) * np.clip(found[..., 5], 0, 1)
+    total = np.maximum(sure + help_, 1e-4)
+    colour = (sure[..., None] * seen + help_[..., None] * mirrored) / total[..., None]
+    shown = (cells >= 0).astype(np.float32)
+    shown = cv2.GaussianBlur(shown, (0, 0), 0.7)
+    share = amount * shown * np.clip(found[..., 6], 0, 1) * np.clip(total, 0, 1)
+    share *= 1 - _hands(target, (x0, y0), share.shape)
+    view = (slice(y0, y1), slice(x0, x1))
+    alpha, invented = layer.alpha.copy(), layer.invented.copy()
+    colours = layer.colour.copy()
+    _cut_before(alpha, invented, cells >= 0, (x0, y0), float(yaw))
+    _match_skin(colours, invented, colour, share, (x0, y0))
+    hair = _long_hair(photo, person, points)
+    if hair is not None:
+        _match_hair(colours, invented, hair, amount, moved)
+    colours[view] += share[..., None] * (colour - colours[view])
+    alpha[view] = np.maximum(alpha[view], share)
+    copied = share * sure / total
+    invented[view] = np.minimum(invented[view] * (1 - share) + share - copied, alpha[view])
+    unmoved = layer.unmoved.copy()
+    unmoved[view] *= 1 - share
+    return replace(layer, colour=colours, alpha=alpha, invented=invented, unmoved=unmoved)
+
+
+def _hands(pose: Pose, origin: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
+    """(h, w) in [0, 1], where forearms and hands lie, which are held before faces."""
+    scale = body_scale(pose)
+    canvas = np.zeros(size, np.float32)
+    for side in ("left", "right"):
+        points = [pose.point(f"{side}_{name}") for name in ("elbow", "wrist", "index")]
+        points.append(points[2] + 0.6 * (points[2] - points[1]))
+        line = np.rint((np.array(points) - origin) * 16).astype(np.int32)
+        line = np.clip(line, -(2**24), 2**24)
+        cv2.polylines(canvas, [line], False, 1, max(1, round(_HAND * scale)), cv2.LINE_AA, 4)
+    return cv2.GaussianBlur(canvas, (0, 0), max(0.8, 0.02 * scale))
+
+
+def _cut_before(
+    alpha: np.ndarray, invented: np.ndarray, face: np.ndarray, origin: tuple[int, int], yaw: float
+) -> None:
+    """Take away what is painted before a profile, in place."""
+    amount = float(_smooth(np.array((abs(yaw) - _CUT_FROM) / (_CUT_WHOLE - _CUT_FROM))))
+    rows = np.flatnonzero(face.any(1))
+    if amount <= 0 or len(rows) < 4:
+        return
+    x0, y0 = origin
+    reach = round(0.35 * len(rows))
+    width = alpha.shape[1]
+    rightward = yaw > 0
+    ends = np.array(
+        [face.shape[1] - face[r, ::-1].argmax() if rightward else face[r].argmax() for r in rows]
+    )
+    fade = np.clip(np.minimum(rows - rows[0], rows[-1] - rows) / (0.12 * len(rows)), 0, 1)
+    for r, end, share in zip(rows, ends, fade, strict=True):
+        first, last = (x0 + end, x0 + end + reach) if rightward else (x0 + end - reach, x0 + end)
+        part = (y0 + r, slice(max(0, first), max(0, min(width, last))))
+        alpha[part] *= 1 - amount * share * (invented[part] > 0.5 * alpha[part])
+        invented[part] = np.minimum(invented[part], alpha[part])
+
+
+def _match_skin(
+    colours: np.ndarray,
+    invented: np.ndarray,
+    face: np.ndarray,
+    share: np.ndarray,
+    origin: tuple[int, int],
+) -> None:
+    """Give the skin painted round a face the face's own colour, in place."""
+    if share.sum() < 16:
+        return
+    (x0, y0), (h, w) = origin, share.shape
+    reach = max(h, w)
+    rows = slice(max(0, y0 - reach // 2), min(len(colours), y0 + h + reach))
+    columns = slice(max(0, x0 - reach), min(colours.shape[1], x0 + w + reach))
+    painted = colours[y0 : y0 + h, x0 : x0 + w]
+    made = share * invented[y0 : y0 + h, x0 : x0 + w]
+    if made.sum() < 16:
+        return
+    was = (painted * made[..., None]).sum((0, 1)) / made.sum()
+    shift = ((face - painted) * made[..., None]).sum((0, 1)) / made.sum()
+    part = colours[rows, columns]
+    unlike = np.linalg.norm(part - was, axis=2) / _LIKE
+    y, x = np.mgrid[rows, columns]
+    dx, dy = (x - x0 - w / 2) / (1.6 * reach), (y - y0 - h / 2) / (1.6 * reach)
+    weight = np.exp(-(unlike**2)) * _smooth(2 * (1 - np.hypot(dx, dy))) * invented[rows, columns]
+    part += (weight[..., None] * np.clip(shift, -60, 60)).astype(np.float32)
+
+
+def _long_hair(photo: np.ndarray, person: np.ndarray, points: np.ndarray) -> np.ndarray | None:
+    """(3,) colour of the hair beside a face; None where there is skin or ground."""
+    wide = float(np.linalg.norm(points[_EARS[0]] - points[_EARS[1]]))
+    x0, y0 = np.maximum(points[:, :2].min(0) - 0.4 * wide, 0).astype(int)
+    x1, y1 = np.ceil(points[:, :2].max(0) + 0.4 * wide).astype(int)
+    part, there = photo[y0:y1, x0:x1], person[y0:y1, x0:x1]
+    if min(part.shape[:2]) < 8:
+        return None
+    hull = cv2.convexHull(np.rint(points[:, :2] - [x0, y0]).astype(np.int32))
+    face = cv2.fillConvexPoly(np.zeros(part.shape[:2], np.uint8), hull, 1)
+
+    def grown(share: float) -> np.ndarray:
+        side = 2 * max(1, round(share * wide)) + 1
+        return cv2.dilate(face, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+
+    up = points[FOREHEAD, :2] - points[CHIN, :2]
+    y, x = np.mgrid[: part.shape[0], : part.shape[1]]
+    height = ((x + x0 - points[CHIN, 0]) * up[0] + (y + y0 - points[CHIN, 1]) * up[1]) / (up @ up)
+    beside = (grown(0.22) > grown(0.05)) & (height > 0.1) & (height < 0.6)
+    lab = cv2.cvtColor(part.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    skin = np.median(lab[(face > 0) & (height < 0.6)], axis=0)
+    hair = beside & (there > 0.8) & (np.linalg.norm(lab - skin, axis=2) > _UNLIKE_SKIN)
+    if hair.sum() < max(12, _LONG_HAIR * beside.sum()):
+        return None
+    return np.median(part[hair], axis=0).astype(np.float32)
+
+
+def _match_hair(
+    colours: np.ndarray, invented: np.ndarray, hair: np.ndarray, amount: float, face: np.ndarray
+) -> None:
+    """Give what is painted behind a turned face the colour of its hair, in place."""
+    ears = (face[_EARS[0]] + face[_EARS[1]]) / 2
+    wide = float(np.linalg.norm(face[_EARS[0]] - face[_EARS[1]]))
+    up = face[FOREHEAD] - face[CHIN]
+    up = up / max(1e-6, float(np.linalg.norm(up)))
+    centre = (ears + wide * (0.2 * up - 0.15 * _direction(face)))[:2]
+    radius = _SKULL * wide
+    x0, y0 = np.maximum(centre - 1.35 * radius, 0).astype(int)
+    x1, y1 = np.ceil(centre + 1.35 * radius).astype(int)
+    part, made = colours[y0:y1, x0:x1], invented[y0:y1, x0:x1]
+    if min(part.shape[:2]) < 8:
+        return
+    y, x = np.mgrid[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1]].astype(np.float32)
+    away = np.hypot(x - centre[0], y - centre[1]) / radius
+    share = amount * _smooth((1.3 - away) / 0.5) * made
+    light = part.mean(2)
+    mean = float((light * share).sum() / max(1e-3, float(share.sum())))
+    shade = np.clip((light + 40) / (mean + 40), 0.7, 1.3)[..., None]
+    part += (share[..., None] * (hair * shade - part)).astype(np.float32)
+
+
+def _taken(picture: np.ndarray, places: np.ndarray) -> np.ndarray:
+    x, y = (places[..., k].astype(np.float32) - np.float32(0.5) for k in range(2))
+    return cv2.remap(picture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).astype("f4")
+
+
+def _direction(points: np.ndarray) -> np.ndarray:
+    """(3,) where a face of points with depth looks: right, down, away from the camera."""
+    x = points[_LEFT_CORNER] - points[_RIGHT_CORNER]
+    y = points[CHIN] - points[FOREHEAD]
+    out = np.cross(y, x)
+    return out / max(1e-6, float(np.linalg.norm(out)))
+
+
+def _facing(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """(N,) cosine of each point's normal to the camera; depth grows away from it."""
+    a, b, c = (points[triangles[:, k]] for k in range(3))
+    normals = np.cross(b - a, c - a)
+    summed = np.zeros_like(points)
+    for k in range(3):
+        np.add.at(summed, triangles[:, k], normals)
+    return summed[:, 2] / np.maximum(np.linalg.norm(summed, axis=1), 1e-9)
+
+
+def _areas(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+    return (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+
+
+def _cells(points: np.ndarray, triangles: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(h, w) the nearest triangle at each pixel, -1 where none is or it looks away."""
+    where = np.rint((points[:, :2] - 0.5) * 16).astype(np.int32)
+    away = _areas(*(points[triangles[:, k]] for k in range(3))) <= 0
+    laid = np.zeros(size, np.float32)
+    for t in np.argsort(-points[triangles, 2].mean(1), kind="stable"):
+        cv2.fillConvexPoly(laid, where[triangles[t]], 0 if away[t] else int(t) + 1, shift=4)
+    return laid.astype(int) - 1
+
+
+def _interpolated(
+    cells: np.ndarray, triangles: np.ndarray, points: np.ndarray, attributes: np.ndarray
+) -> np.ndarray:
+    """(h, w, A) what corners have, between them."""
+    rows, columns = np.nonzero(cells >= 0)
+    corners = triangles[cells[rows, columns]]
+    a, b, c = (points[corners[:, k], :2] for k in range(3))
+    p = np.stack([columns, rows], 1) + 0.5
+    whole = np.maximum(_areas(a, b, c), 1e-9)
+    shares = np.stack([_areas(p, b, c), _areas(a, p, c), _areas(a, b, p)], 1) / whole[:, None]
+    shares = np.clip(shares, -0.2, 1.2)
+    shares /= shares.sum(1, keepdims=True)
+    found = np.zeros((*cells.shape, attributes.shape[1]), np.float32)
+    found[rows, columns] = np.einsum("nk,nkd->nd", shares, attributes[corners])
+    return found
+
+
+def _smooth(x: np.ndarray) -> np.ndarray:
+    t = np.clip(x, 0, 1)
+    return t * t * (3 - 2 * t)
