@@ -54,6 +54,8 @@ _FIRST_BONUS = 0.1
 """Other photos must show a place better than the first by so much to be preferred."""
 _OTHER_SIDE, _SURE_AREA = 0.5, 8.0
 """What a limb's counterpart says of its colour, and from how many cells of 4 x 4 it is believed."""
+_ONE_COLOUR = 0.8
+"""How far trunk and skirt are given one colour where they are painted."""
 _SHARPNESS = 0.03
 """Difference of visibility at which the choice between photos tips."""
 
@@ -218,7 +220,7 @@ def _paint(model: Reposer, view: View, target: Tensor, amp: bool) -> Painted:
 
 
 def _recoloured(painted: Painted, views: Sequence[View], shares: Tensor) -> Painted:
-    """Limbs as they were painted, in the mean colours that they have in the photos.
+    """What was painted of each part but the head, in the mean colour the part has in the photos.
 
     Args:
         painted: For one picture.
@@ -248,9 +250,10 @@ def _recoloured(painted: Painted, views: Sequence[View], shares: Tensor) -> Pain
     own = made.sum((2, 3))[..., None]
     here = torch.einsum("bphw,bchw->bpc", made, painted.generated) / own.clamp_min(1e-3)
     sure = area / (area + _SURE_AREA) * own / (own + 16 * _SURE_AREA)
-    limbs = torch.zeros_like(sure)
-    limbs[:, 2:14] = 1
-    shift = (there - here) * sure * limbs
+    believed = torch.ones_like(sure)
+    believed[:, [geo.TORSO, geo.SKIRT]] = _ONE_COLOUR  # jackets over shirts
+    believed[:, geo.HEAD] = 0  # hair and skin
+    shift = (there - here) * sure * believed
     moved = painted.generated + torch.einsum("bpc,bphw->bchw", shift, parts)
     return replace(painted, generated=moved.clamp(-1, 1))
 
