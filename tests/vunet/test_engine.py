@@ -515,3 +515,55 @@ def test_the_person_of_several_is_chosen_when_preparing(
         engine.prepare(half_body, person=3)
     mixed = engine.mix(engine.prepare(PERSON), {"top": engine.prepare(half_body)})
     check(mixed, size_of(PERSON))
+
+
+# -- heads that turn ---------------------------------------------------------------------------
+
+
+def nose_of(result: Result, values: np.ndarray) -> np.ndarray:
+    """Values about the nose."""
+    x, y = np.rint(result.pose.point("nose")).astype(int)
+    return values[y - 2 : y + 3, x - 2 : x + 3]
+
+
+@pytest.mark.slow
+def test_a_face_is_turned_with_its_own_pixels_and_looked_for_once(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = engine.prepare(EXAMPLES / "person_1.jpg")
+    seen = []
+    find = engine.face_finder.find
+    monkeypatch.setattr(engine.face_finder, "find", lambda image: seen.append(1) or find(image))
+    turned = engine.repose(person, "three_quarter_left")
+    again = engine.repose(person, "three_quarter_right")
+    assert len(seen) == 1
+    for result in (turned, again):
+        assert nose_of(result, result.invented).mean() < 128
+    found = find(turned.image)
+    assert found
+    assert np.linalg.norm(found[0].points[1, :2] - turned.pose.point("nose")) < 15
+
+
+@pytest.mark.slow
+def test_a_head_that_has_not_turned_is_not_looked_at(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(_image: np.ndarray) -> list[object]:
+        raise AssertionError("no face is needed")
+
+    monkeypatch.setattr(engine.face_finder, "find", never)
+    engine.repose(engine.prepare(EXAMPLES / "person_1.jpg"), "arms_up")
+
+
+@pytest.mark.slow
+def test_backs_of_examples_show_no_face_and_profiles_do() -> None:
+    engine = Engine.load("person")
+    for number in (1, 2):
+        profile = engine.repose(EXAMPLES / f"person_{number}.jpg", "three_quarter_left")
+        assert engine.face_finder.find(profile.image)
+        back = engine.repose(EXAMPLES / f"person_{number}.jpg", "back_view")
+        x, y = np.rint(back.pose.keypoints[:5].mean(0)).astype(int)
+        found = engine.face_finder.find(
+            back.image[max(0, y - 150) : y + 150, max(0, x - 150) : x + 150]
+        )
+        assert not found

@@ -13,6 +13,7 @@ import torch
 
 from pose import Pose
 from vunet import geometry as geo
+from vunet import looks
 from vunet.config import PRESETS
 from vunet.framing import points_of
 from vunet.looks import LOOKS, draw_mix, draw_subjects
@@ -202,3 +203,26 @@ def test_a_network_without_texture_path_mixes_latents_alone(
     assert np.abs(two - mixed).max() > 0.1
     both = draw_subjects(plain, [red, blue], pose, SIZE)
     np.testing.assert_allclose(both.invented, both.alpha)
+
+
+# -- what is painted ---------------------------------------------------------------------------
+
+
+def test_what_is_painted_of_limbs_has_their_colour_in_the_photo(
+    model: Reposer,
+    red: Subject,
+    make_person: Callable[..., Pose],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    target = make_person(5, size=SIZE)
+    with_colours = draw_subjects(model, [red], target, SIZE)
+    monkeypatch.setattr(looks, "_recoloured", lambda painted, *_: painted)
+    without = draw_subjects(model, [red], target, SIZE)
+    for names in (SHIN, THIGH):
+        off = [
+            float(np.abs(colour_at(layer, target, *names) - RED).mean())
+            for layer in (with_colours, without)
+        ]
+        assert off[0] < 0.7 * off[1], names
+    np.testing.assert_allclose(with_colours.alpha, without.alpha)
+    np.testing.assert_allclose(with_colours.invented, without.invented)
