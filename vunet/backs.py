@@ -82,7 +82,7 @@ def with_back(image: np.ndarray, torso: np.ndarray, trunk: Trunk) -> np.ndarray 
     )
     wide = np.maximum(right - left, 0.05)
     t = (a - left) / wide
-    passing = _smooth((t - _MEET[0]) / (_MEET[1] - _MEET[0]))
+    passing = smooth((t - _MEET[0]) / (_MEET[1] - _MEET[0]))
     few = cv2.merge([image, np.clip(255 * torso, 0, 255).astype(np.uint8)])
     colour, total = np.zeros((*t.shape, 3), np.float32), np.zeros(t.shape, np.float32)
     for share, folded in ((1 - passing, _folded(t)), (passing, 1 - _folded(1 - t))):
@@ -195,11 +195,11 @@ def with_hair(image: np.ndarray, head: np.ndarray, face: Face) -> np.ndarray:
     colour = colour * (1 + _STRANDS * strands / max(1e-6, float(strands.std())))[..., None]
     out = (1 + _MIRRORED * (1 - radius)) / np.maximum(radius, 0.05)
     rim, sure = taken(a * out, b * out)
-    sure = sure * _smooth((radius - 0.5) / 0.4)
+    sure = sure * smooth((radius - 0.5) / 0.4)
     colour = colour + sure[..., None] * (rim - colour)
     if long < _LONG:  # short hair ends at the nape; below it is skin
         depth = b * tall + float((centre - face.eyes) @ down)
-        below = _smooth((depth - _NAPE * unit) / (0.1 * unit))
+        below = smooth((depth - _NAPE * unit) / (0.1 * unit))
         shade = cv2.GaussianBlur(part, (0, 0), 0.15 * unit).mean(2, keepdims=True)
         flat = skin * np.clip(shade / max(1.0, float(skin.mean())), 0.6, 1.1)
         colour = colour + below[..., None] * (flat - colour)
@@ -220,7 +220,7 @@ def _skin(part: np.ndarray, face: Face, origin: tuple[int, int], unit: float) ->
     return np.median(patch.reshape(-1, 3), axis=0).astype(np.float32)
 
 
-def _smooth(x: np.ndarray) -> np.ndarray:
+def smooth(x: np.ndarray) -> np.ndarray:
     """From 0 to 1 with level ends."""
     t = np.clip(x, 0, 1)
     return t * t * (3 - 2 * t)

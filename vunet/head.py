@@ -24,10 +24,10 @@ from scipy.spatial.transform import Rotation
 from pose import Pose
 from pose.face import CHIN, FOREHEAD, NOSE_TIP
 from pose.retarget import body_scale
+from vunet.backs import smooth
+from vunet.face.correspond import MESH, areas
 from vunet.render import Layer
 
-MESH = 468
-"""Points of the mesh without the irises."""
 _RIGHT_CORNER, _LEFT_CORNER = 33, 263
 _EYES = ((362, 263), (33, 133))
 _EARS = (454, 234)
@@ -181,7 +181,7 @@ def _surface(mesh: np.ndarray) -> _Surface:
     flat = np.stack([0.5 * np.arctan2(own[:, 0], axis - own[:, 2]), own[:, 1]], 1)
     triangles = Delaunay(flat).simplices
     corners = [flat[triangles[:, k]] for k in range(3)]
-    back = _areas(*corners) < 0
+    back = areas(*corners) < 0
     triangles[back] = triangles[back][:, ::-1]
     pairs = ((0, 1), (1, 2), (2, 0))
     sides = [np.linalg.norm(corners[i] - corners[k], axis=1) for i, k in pairs]
@@ -198,7 +198,7 @@ def _surface(mesh: np.ndarray) -> _Surface:
     mirrored = LinearNDInterpolator(flat, there)(flipped)
     _, nearest = KDTree(flat).query(flipped)
     mirrored = np.where(np.isfinite(mirrored), mirrored, there[nearest])
-    return _Surface(triangles, mirrored, facing, _smooth(away / _RIM))
+    return _Surface(triangles, mirrored, facing, smooth(away / _RIM))
 
 
 def _averaged(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
@@ -233,7 +233,7 @@ def with_face(
     points = mesh[:MESH].astype(np.float64)
     moved = motion(points)
     turn = motion.out_of_plane
-    amount = float(_smooth(np.array((turn - _FROM) / (_WHOLE - _FROM))))
+    amount = float(smooth(np.array((turn - _FROM) / (_WHOLE - _FROM))))
     ahead = _direction(moved)
     yaw = np.degrees(np.arctan2(ahead[0], -ahead[2]))
     if amount <= 0 or abs(yaw) > _MOST:
@@ -245,7 +245,7 @@ def with_face(
         return layer
     cells = _cells(moved - [x0, y0, 0], surface.triangles, (y1 - y0, x1 - x0))
     own, other = (
-        _smooth((facing - _FACING) / (_FULLY - _FACING))
+        smooth((facing - _FACING) / (_FULLY - _FACING))
         for facing in (surface.facing, surface.mirrored[:, 2])
     )
     attributes = np.column_stack(
@@ -299,7 +299,7 @@ def _cut_before(
     alpha: np.ndarray, invented: np.ndarray, face: np.ndarray, origin: tuple[int, int], yaw: float
 ) -> None:
     """Take away what is painted before a profile, in place."""
-    amount = float(_smooth(np.array((abs(yaw) - _CUT_FROM) / (_CUT_WHOLE - _CUT_FROM))))
+    amount = float(smooth(np.array((abs(yaw) - _CUT_FROM) / (_CUT_WHOLE - _CUT_FROM))))
     rows = np.flatnonzero(face.any(1))
     if amount <= 0 or len(rows) < 4:
         return
@@ -342,7 +342,7 @@ def _match_skin(
     unlike = np.linalg.norm(part - was, axis=2) / _LIKE
     y, x = np.mgrid[rows, columns]
     dx, dy = (x - x0 - w / 2) / (1.6 * reach), (y - y0 - h / 2) / (1.6 * reach)
-    weight = np.exp(-(unlike**2)) * _smooth(2 * (1 - np.hypot(dx, dy))) * invented[rows, columns]
+    weight = np.exp(-(unlike**2)) * smooth(2 * (1 - np.hypot(dx, dy))) * invented[rows, columns]
     part += (weight[..., None] * np.clip(shift, -60, 60)).astype(np.float32)
 
 
@@ -390,7 +390,7 @@ def _match_hair(
         return
     y, x = np.mgrid[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1]].astype(np.float32)
     away = np.hypot(x - centre[0], y - centre[1]) / radius
-    share = amount * _smooth((1.3 - away) / 0.5) * made
+    share = amount * smooth((1.3 - away) / 0.5) * made
     light = part.mean(2)
     mean = float((light * share).sum() / max(1e-3, float(share.sum())))
     shade = np.clip((light + 40) / (mean + 40), 0.7, 1.3)[..., None]
@@ -420,14 +420,10 @@ def _facing(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     return summed[:, 2] / np.maximum(np.linalg.norm(summed, axis=1), 1e-9)
 
 
-def _areas(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    return (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
-
-
 def _cells(points: np.ndarray, triangles: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """(h, w) the nearest triangle at each pixel, -1 where none is or it looks away."""
     where = np.rint((points[:, :2] - 0.5) * 16).astype(np.int32)
-    away = _areas(*(points[triangles[:, k]] for k in range(3))) <= 0
+    away = areas(*(points[triangles[:, k]] for k in range(3))) <= 0
     laid = np.zeros(size, np.float32)
     for t in np.argsort(-points[triangles, 2].mean(1), kind="stable"):
         cv2.fillConvexPoly(laid, where[triangles[t]], 0 if away[t] else int(t) + 1, shift=4)
@@ -442,15 +438,10 @@ def _interpolated(
     corners = triangles[cells[rows, columns]]
     a, b, c = (points[corners[:, k], :2] for k in range(3))
     p = np.stack([columns, rows], 1) + 0.5
-    whole = np.maximum(_areas(a, b, c), 1e-9)
-    shares = np.stack([_areas(p, b, c), _areas(a, p, c), _areas(a, b, p)], 1) / whole[:, None]
+    whole = np.maximum(areas(a, b, c), 1e-9)
+    shares = np.stack([areas(p, b, c), areas(a, p, c), areas(a, b, p)], 1) / whole[:, None]
     shares = np.clip(shares, -0.2, 1.2)
     shares /= shares.sum(1, keepdims=True)
     found = np.zeros((*cells.shape, attributes.shape[1]), np.float32)
     found[rows, columns] = np.einsum("nk,nkd->nd", shares, attributes[corners])
     return found
-
-
-def _smooth(x: np.ndarray) -> np.ndarray:
-    t = np.clip(x, 0, 1)
-    return t * t * (3 - 2 * t)

@@ -42,7 +42,7 @@ class MeanFace:
         points = (mean - low) / (high - low) * 1.96 - 0.98
         triangles = Delaunay(points).simplices
         a, b, c = (points[triangles[:, k]] for k in range(3))
-        back = _area(a, b, c) < 0
+        back = areas(a, b, c) < 0
         triangles[back] = triangles[back][:, ::-1]
         return cls(points, triangles, _cells(points, triangles, np.zeros(MESH), _STEPS))
 
@@ -76,12 +76,12 @@ def from_mean(mean: MeanFace, mesh: np.ndarray, side: int) -> np.ndarray:
         (64, 64, 2) float32 x, y in [-1, 1], `NOWHERE` where the face looks away.
     """
     at = mesh[:MESH, :2].astype(np.float64) / side * 2 - 1
-    away = _area(*(at[mean.triangles[:, k]] for k in range(3))) <= 0
+    away = areas(*(at[mean.triangles[:, k]] for k in range(3))) <= 0
     cells = np.where(away[mean.cells], -1, mean.cells)
     return _interpolated(mean.triangles, cells, mean.points, at)
 
 
-def _area(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+def areas(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
     """Twice the signed area of triangles, corners (T, 2)."""
     return (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
 
@@ -90,7 +90,7 @@ def _cells(points: np.ndarray, triangles: np.ndarray, depth: np.ndarray, steps: 
     """(steps, steps) the nearest triangle at each place, -1 where none is or it looks away."""
     fine = steps * _FINER
     where = np.rint(((points + 1) / 2 * fine - 0.5) * 16).astype(np.int32)
-    away = _area(*(points[triangles[:, k]] for k in range(3))) <= 0
+    away = areas(*(points[triangles[:, k]] for k in range(3))) <= 0
     laid = np.zeros((fine, fine), np.float32)
     for t in np.argsort(-depth[triangles].mean(1), kind="stable"):
         cv2.fillConvexPoly(laid, where[triangles[t]], 0 if away[t] else int(t) + 1, shift=4)
@@ -107,8 +107,8 @@ def _interpolated(
     corners = triangles[cells[rows, columns]]
     a, b, c = (here[corners[:, k]] for k in range(3))
     p = np.stack([axis[columns], axis[rows]], 1)
-    whole = np.maximum(_area(a, b, c), 1e-9)
-    shares = np.stack([_area(p, b, c), _area(a, p, c), _area(a, b, p)], 1) / whole[:, None]
+    whole = np.maximum(areas(a, b, c), 1e-9)
+    shares = np.stack([areas(p, b, c), areas(a, p, c), areas(a, b, p)], 1) / whole[:, None]
     found = np.full((n, n, 2), NOWHERE, np.float32)
     shares = np.clip(shares, -0.5, 1.5)  # beside slivers they run away, but must add up to 1
     shares /= shares.sum(1, keepdims=True)
