@@ -12,13 +12,13 @@ own five points, their depth taken from the mesh, is fitted to those of the pose
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from scipy.interpolate import LinearNDInterpolator
 from scipy.optimize import least_squares
-from scipy.spatial import Delaunay, KDTree
+from scipy.spatial import Delaunay, KDTree, QhullError
 from scipy.spatial.transform import Rotation
 
 from pose import Pose
@@ -221,7 +221,7 @@ def with_face(
     """A drawn person with the photo's face, turned as the pose says; as it was where it need not.
 
     Args:
-        layer: The person on a canvas.
+        layer: The person on a canvas; its arrays are changed, as they may be large.
         photo: (H, W, 3) uint8 RGB.
         person: (H, W) float32 in [0, 1], the person in it.
         mesh: (478, 3) of the face in it.
@@ -229,7 +229,10 @@ def with_face(
         target: Their pose on the canvas.
     """
     motion = motion_of(mesh, source, target)
-    surface = _surface(mesh)
+    try:
+        surface = _surface(mesh)
+    except QhullError:  # a mesh without extent
+        return layer
     points = mesh[:MESH].astype(np.float64)
     moved = motion(points)
     turn = motion.out_of_plane
@@ -266,8 +269,7 @@ def with_face(
     share = amount * shown * np.clip(found[..., 6], 0, 1) * np.clip(total, 0, 1)
     share *= 1 - _hands(target, (x0, y0), share.shape)
     view = (slice(y0, y1), slice(x0, x1))
-    alpha, invented = layer.alpha.copy(), layer.invented.copy()
-    colours = layer.colour.copy()
+    colours, alpha, invented = layer.colour, layer.alpha, layer.invented
     _cut_before(alpha, invented, cells >= 0, (x0, y0), float(yaw))
     _match_skin(colours, invented, colour, share, (x0, y0))
     hair = _long_hair(photo, person, points)
@@ -277,9 +279,8 @@ def with_face(
     alpha[view] = np.maximum(alpha[view], share)
     copied = share * sure / total
     invented[view] = np.minimum(invented[view] * (1 - share) + share - copied, alpha[view])
-    unmoved = layer.unmoved.copy()
-    unmoved[view] *= 1 - share
-    return replace(layer, colour=colours, alpha=alpha, invented=invented, unmoved=unmoved)
+    layer.unmoved[view] *= 1 - share
+    return layer
 
 
 def _hands(pose: Pose, origin: tuple[int, int], size: tuple[int, int]) -> np.ndarray:

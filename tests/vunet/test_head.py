@@ -197,3 +197,13 @@ def test_the_face_of_a_pose_is_the_one_at_its_nose(body: Pose) -> None:
     assert head.its_face([other], pose) is None
     assert head.its_face([(own - CENTRE) * 0.1 + CENTRE], pose) is None
     assert head.its_face([], pose) is None
+
+
+def test_a_mesh_without_extent_is_no_trouble(body: Pose) -> None:
+    source = mesh_of()
+    flat = source.copy()
+    flat[:, 1] = flat[0, 1]
+    layer = drawn()
+    poses = (posed(body, source), posed(body, mesh_of(50)))
+    found = head.with_face(layer, photo_of(source), np.zeros(SIZE, np.float32), flat, *poses)
+    assert np.isfinite(found.colour).all()
