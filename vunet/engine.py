@@ -142,7 +142,7 @@ class Engine:
         self._model = model.to(device)
         self._painters: dict[str, Painter] = {}
         self._faces: dict[tuple[str, str], FacePainter] = {}
-        self._meshes: WeakKeyDictionary[Subject, np.ndarray | None] = WeakKeyDictionary()
+        self._seen: WeakKeyDictionary[Subject, head.SeenFace | None] = WeakKeyDictionary()
         self.weights_sha256 = weights_sha256
         self.device = device
         self._lock = threading.Lock()
@@ -688,20 +688,20 @@ class Engine:
         if min(turns) < head.TURNED:
             return layer
         subject = subjects[int(np.argmin(turns))]
-        mesh = self._mesh_of(subject)
-        if mesh is None:
+        face = self._face_of(subject)
+        if face is None:
             return layer
-        return head.with_face(layer, subject.image, subject.mask, mesh, subject.pose, target)
+        return head.with_face(layer, subject.image, subject.mask, face, subject.pose, target)
 
-    def _mesh_of(self, subject: Subject) -> np.ndarray | None:
-        """(478, 3) a subject's face in their photo, looked for once; None if none is found."""
-        if subject not in self._meshes:
+    def _face_of(self, subject: Subject) -> head.SeenFace | None:
+        """A subject's face in their photo, looked for once; None if none is found."""
+        if subject not in self._seen:
             x0, y0, x1, y1 = head.surroundings(subject.pose, subject.image.shape[:2])
             part = subject.image[y0:y1, x0:x1]
             found = self.face_finder.find(part) if min(part.shape[:2]) >= _LEAST_FACE_PX else []
             moved = [face.points + np.array([x0, y0, 0]) for face in found]
-            self._meshes[subject] = head.its_face(moved, subject.pose)
-        return self._meshes[subject]
+            self._seen[subject] = head.its_face(moved, subject.pose)
+        return self._seen[subject]
 
     def _noise(self, seed: int, n: int = 1) -> torch.Tensor:
         """(n, P, Z) normal noise, the same on every device."""

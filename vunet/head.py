@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
-from scipy.interpolate import LinearNDInterpolator
 from scipy.optimize import least_squares
 from scipy.spatial import Delaunay, KDTree, QhullError
 from scipy.spatial.transform import Rotation
@@ -44,6 +44,8 @@ _RIM = 0.16
 """Width of the face's soft border, in widths of the face."""
 _FACING, _FULLY = 0.03, 0.2
 """Cosines to the camera from which a photo shows a surface, and at which it shows it well."""
+_STARTS, _GOOD_FIT = (0.0, 0.9, -0.9), 3.0
+"""Turns, in radians, from which a fit begins, and the cost at which none other is tried."""
 _SCALE_SPREAD = 0.08
 """Standard deviation of the logarithm of a head's size about the body's."""
 _UNLIKE_SKIN = 14.0
@@ -110,14 +112,14 @@ def surroundings(pose: Pose, size: tuple[int, int]) -> tuple[int, int, int, int]
     return x0, y0, max(x0, min(size[1], int(x + reach))), max(y0, min(size[0], int(y + reach)))
 
 
-def its_face(meshes: Sequence[np.ndarray], pose: Pose) -> np.ndarray | None:
+def its_face(meshes: Sequence[np.ndarray], pose: Pose) -> SeenFace | None:
     """Which of the faces (478, 3) found in a photo belongs to a pose there; None if none does."""
     nose = pose.keypoints[0]
     for mesh in meshes:
         wide = float(np.linalg.norm(mesh[_EARS[0]] - mesh[_EARS[1]]))
         size = wide / body_scale(pose)
         if np.linalg.norm(mesh[NOSE_TIP, :2] - nose) < 0.5 * wide and 0.1 < size < 0.7:
-            return mesh
+            return SeenFace(mesh)
     return None
 
 
@@ -144,11 +146,34 @@ def motion_of(mesh: np.ndarray, source: Pose, target: Pose) -> Motion:
         placed = size * np.exp(x[3]) * ((points - middle) @ turn.T)[:, :2] + centre + x[4:] * unit
         return np.append(((placed - wanted) / unit).ravel() / 0.04, x[3] / _SCALE_SPREAD)
 
-    starts = [np.array([0, yaw, 0, 0, 0, 0.0]) for yaw in (0.0, 0.9, -0.9)]
-    best = min((least_squares(off, x, max_nfev=40) for x in starts), key=lambda fit: fit.cost)
+    best = None
+    for yaw in _STARTS:
+        fit = least_squares(off, np.array([0, yaw, 0, 0, 0, 0.0]), method="lm", max_nfev=200)
+        if best is None or fit.cost < best.cost:
+            best = fit
+        if best.cost < _GOOD_FIT:
+            break
+    assert best is not None
     x = best.x
     rotation = Rotation.from_rotvec(x[:3]).as_matrix()
     return Motion(rotation, float(size * np.exp(x[3])), centre + x[4:] * unit, middle)
+
+
+@dataclass(frozen=True, eq=False)
+class SeenFace:
+    """A face in a photo."""
+
+    mesh: np.ndarray
+    """(478, 3) in the photo's pixels."""
+
+    @cached_property
+    def surface(self) -> _Surface:
+        """Its triangles, laid once for many pictures.
+
+        Raises:
+            QhullError: If the mesh is without extent.
+        """
+        return _surface(self.mesh)
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,11 +219,29 @@ def _surface(mesh: np.ndarray) -> _Surface:
     for _ in range(2):  # a jagged mesh would show as stripes
         facing = _averaged(facing, edges)
     there = np.column_stack([points[:, :2], facing])
-    flipped = flat * [-1, 1]
-    mirrored = LinearNDInterpolator(flat, there)(flipped)
-    _, nearest = KDTree(flat).query(flipped)
-    mirrored = np.where(np.isfinite(mirrored), mirrored, there[nearest])
+    mirrored = _between(flat * [-1, 1], flat, triangles, there)
     return _Surface(triangles, mirrored, facing, smooth(away / _RIM))
+
+
+def _between(
+    places: np.ndarray, points: np.ndarray, triangles: np.ndarray, values: np.ndarray
+) -> np.ndarray:
+    """(N, A) what corners (M, A) have, at places (N, 2) within triangles of points (M, 2).
+
+    Beyond them, what the nearest point has. (scipy's interpolator wakes threads of LAPACK, which
+    then stand in the network's way for a tenth of a second.)
+    """
+    _, nearest = KDTree(points).query(places)
+    found = values[nearest].copy()
+    a, b, c = (points[triangles[:, k]] for k in range(3))
+    whole = np.maximum(areas(a, b, c), 1e-12)
+    for i, place in enumerate(places):
+        p = place[None]
+        shares = np.stack([areas(p, b, c), areas(a, p, c), areas(a, b, p)], 1) / whole[:, None]
+        within = int(shares.min(1).argmax())
+        if shares[within].min() > -1e-6:
+            found[i] = shares[within] @ values[triangles[within]]
+    return found
 
 
 def _averaged(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
@@ -214,7 +257,7 @@ def with_face(
     layer: Layer,
     photo: np.ndarray,
     person: np.ndarray,
-    mesh: np.ndarray,
+    face: SeenFace,
     source: Pose,
     target: Pose,
 ) -> Layer:
@@ -224,22 +267,22 @@ def with_face(
         layer: The person on a canvas; its arrays are changed, as they may be large.
         photo: (H, W, 3) uint8 RGB.
         person: (H, W) float32 in [0, 1], the person in it.
-        mesh: (478, 3) of the face in it.
+        face: Theirs in it.
         source: The person's pose in it.
         target: Their pose on the canvas.
     """
-    motion = motion_of(mesh, source, target)
-    try:
-        surface = _surface(mesh)
-    except QhullError:  # a mesh without extent
-        return layer
-    points = mesh[:MESH].astype(np.float64)
+    motion = motion_of(face.mesh, source, target)
+    points = face.mesh[:MESH].astype(np.float64)
     moved = motion(points)
     turn = motion.out_of_plane
     amount = float(smooth(np.array((turn - _FROM) / (_WHOLE - _FROM))))
     ahead = _direction(moved)
     yaw = np.degrees(np.arctan2(ahead[0], -ahead[2]))
     if amount <= 0 or abs(yaw) > _MOST:
+        return layer
+    try:
+        surface = face.surface
+    except QhullError:  # a mesh without extent
         return layer
     height, width = layer.alpha.shape
     x0, y0 = np.maximum(np.floor(moved[:, :2].min(0)).astype(int) - 2, 0)

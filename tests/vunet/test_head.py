@@ -87,7 +87,12 @@ def turned(body: Pose, before: float, after: float) -> Layer:
     source, target = mesh_of(before), mesh_of(after)
     person = np.zeros(SIZE, np.float32)  # no hair is looked for
     return head.with_face(
-        drawn(), photo_of(source), person, source, posed(body, source), posed(body, target)
+        drawn(),
+        photo_of(source),
+        person,
+        head.SeenFace(source),
+        posed(body, source),
+        posed(body, target),
     )
 
 
@@ -116,7 +121,8 @@ def test_a_face_that_has_not_turned_is_left_alone(body: Pose) -> None:
     source = mesh_of()
     layer = drawn()
     pose = posed(body, source)
-    found = head.with_face(layer, photo_of(source), np.ones(SIZE, np.float32), source, pose, pose)
+    face, person = head.SeenFace(source), np.ones(SIZE, np.float32)
+    found = head.with_face(layer, photo_of(source), person, face, pose, pose)
     assert found is layer
 
 
@@ -152,7 +158,9 @@ def test_hands_stay_before_a_face(body: Pose) -> None:
     raised = dataclasses.replace(pose, keypoints=keypoints)
     person = np.zeros(SIZE, np.float32)
     layers = [
-        head.with_face(drawn(1, 0), photo_of(source), person, source, posed(body, source), p)
+        head.with_face(
+            drawn(1, 0), photo_of(source), person, head.SeenFace(source), posed(body, source), p
+        )
         for p in (pose, raised)
     ]
     x, y = target[NOSE_TIP, :2].astype(int)
@@ -167,7 +175,9 @@ def test_faces_seen_from_behind_or_off_the_canvas_are_not_drawn(body: Pose) -> N
     source = mesh_of()
     away = posed(body, mesh_of(50)).transformed(np.array([[1, 0, 5000.0], [0, 1, 0]]), SIZE)
     person = np.zeros(SIZE, np.float32)
-    layer = head.with_face(drawn(), photo_of(source), person, source, posed(body, source), away)
+    layer = head.with_face(
+        drawn(), photo_of(source), person, head.SeenFace(source), posed(body, source), away
+    )
     np.testing.assert_allclose(layer.colour, 128)
 
 
@@ -182,7 +192,7 @@ def test_what_is_painted_before_a_profile_is_cut_off_but_not_what_is_copied(body
             drawn(1.0, invented),
             photo_of(source),
             person,
-            source,
+            head.SeenFace(source),
             posed(body, source),
             posed(body, target),
         )
@@ -193,7 +203,9 @@ def test_the_face_of_a_pose_is_the_one_at_its_nose(body: Pose) -> None:
     own = mesh_of()
     pose = posed(body, own)
     other = own + np.array([90, 0, 0])
-    assert head.its_face([other, own], pose) is own
+    found = head.its_face([other, own], pose)
+    assert found is not None
+    assert found.mesh is own
     assert head.its_face([other], pose) is None
     assert head.its_face([(own - CENTRE) * 0.1 + CENTRE], pose) is None
     assert head.its_face([], pose) is None
@@ -205,5 +217,7 @@ def test_a_mesh_without_extent_is_no_trouble(body: Pose) -> None:
     flat[:, 1] = flat[0, 1]
     layer = drawn()
     poses = (posed(body, source), posed(body, mesh_of(50)))
-    found = head.with_face(layer, photo_of(source), np.zeros(SIZE, np.float32), flat, *poses)
+    found = head.with_face(
+        layer, photo_of(source), np.zeros(SIZE, np.float32), head.SeenFace(flat), *poses
+    )
     assert np.isfinite(found.colour).all()
