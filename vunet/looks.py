@@ -56,6 +56,8 @@ _OTHER_SIDE, _SURE_AREA = 0.5, 8.0
 """What a limb's counterpart says of its colour, and from how many cells of 4 x 4 it is believed."""
 _ONE_COLOUR = 0.8
 """How far trunk and skirt are given one colour where they are painted."""
+_MADE_BACK = 0.5
+"""What a back made of a front loses against a photo of the back."""
 _SHARPNESS = 0.03
 """Difference of visibility at which the choice between photos tips."""
 
@@ -109,6 +111,8 @@ def draw_subjects(
     shown = torch.cat([F.avg_pool2d(p.visibility, 2) for p in painted], 1)  # (1, N, H/2, W/2)
     shown = F.avg_pool2d(shown, 7, 1, 3, count_include_pad=False)
     shown[:, 0] += _FIRST_BONUS
+    for i, view in enumerate(views):
+        shown[:, i] -= _MADE_BACK * view.behind
     shares = (shown / _SHARPNESS).softmax(1)
     bodies = geo.capsules(target, model.half_size, model.full_size)  # (1, P, H/2, W/2)
     of_parts = torch.einsum("bnhw,bphw->bnp", shares, bodies)

@@ -205,6 +205,23 @@ def test_a_network_without_texture_path_mixes_latents_alone(
     np.testing.assert_allclose(both.invented, both.alpha)
 
 
+def test_a_photo_of_the_back_goes_before_a_back_made_of_the_front(
+    model: Reposer,
+    make_person: Callable[..., Pose],
+    draw_person: Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]],
+) -> None:
+    front = make_person(None, size=SIZE)
+    back = front.about_faced()
+    mask = draw_person(front)[1].astype(np.float32) / 255
+    seen = Subject(np.full((*SIZE, 3), RED, np.uint8), mask, front)
+    behind = Subject(np.full((*SIZE, 3), BLUE, np.uint8), mask, back)
+    for names in (CHEST, THIGH):
+        turned = draw_subjects(model, [seen, behind], back, SIZE)
+        assert share_of_red(colour_at(turned, back, *names)) < 0.45
+        same = draw_subjects(model, [seen, behind], front, SIZE)
+        assert share_of_red(colour_at(same, front, *names)) > 0.55
+
+
 # -- what is painted ---------------------------------------------------------------------------
 
 
