@@ -103,12 +103,8 @@ def with_back(image: np.ndarray, torso: np.ndarray, trunk: Trunk) -> np.ndarray 
     sure = np.clip(total / 0.5, 0, 1)
     around = _spread(colour, sure, _SHADE * float(length))
     colour = around + sure[..., None] * (colour - around)
-    laid = np.clip((torso[y0:y1, x0:x1] - 0.1) / 0.4, 0, 1)[..., None]
-    result = image.copy()
-    patch = image[y0:y1, x0:x1].astype(np.float32)
-    patch += laid * (colour - patch)
-    result[y0:y1, x0:x1] = np.clip(np.rint(patch), 0, 255).astype(np.uint8)
-    return result
+    laid = np.clip((torso[y0:y1, x0:x1] - 0.1) / 0.4, 0, 1)
+    return _laid_on(image, colour, laid, (int(x0), int(y0)))
 
 
 @dataclass(frozen=True)
@@ -204,9 +200,18 @@ def with_hair(image: np.ndarray, head: np.ndarray, face: Face) -> np.ndarray:
         flat = skin * np.clip(shade / max(1.0, float(skin.mean())), 0.6, 1.1)
         colour = colour + below[..., None] * (flat - colour)
     laid = np.clip((1.12 - radius) / 0.2, 0, 1) * np.clip(where / 0.3, 0, 1)
+    return _laid_on(image, colour, laid, (x0, y0))
+
+
+def _laid_on(
+    image: np.ndarray, colour: np.ndarray, share: np.ndarray, origin: tuple[int, int]
+) -> np.ndarray:
+    """A picture (H, W, 3) uint8 with colours (h, w, 3) over it, by share, from x, y on."""
+    (x0, y0), (h, w) = origin, share.shape
     result = image.copy()
-    part = part + laid[..., None] * (colour - part)
-    result[y0:y1, x0:x1] = np.clip(np.rint(part), 0, 255).astype(np.uint8)
+    part = image[y0 : y0 + h, x0 : x0 + w].astype(np.float32)
+    part += share[..., None] * (colour - part)
+    result[y0 : y0 + h, x0 : x0 + w] = np.clip(np.rint(part), 0, 255).astype(np.uint8)
     return result
 
 

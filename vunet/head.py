@@ -25,7 +25,7 @@ from pose import Pose
 from pose.face import CHIN, FOREHEAD, NOSE_TIP
 from pose.retarget import body_scale
 from vunet.backs import smooth
-from vunet.face.correspond import MESH, areas
+from vunet.face.correspond import MESH, areas, barycentric, cells_of
 from vunet.render import Layer
 
 _RIGHT_CORNER, _LEFT_CORNER = 33, 263
@@ -234,10 +234,8 @@ def _between(
     _, nearest = KDTree(points).query(places)
     found = values[nearest].copy()
     a, b, c = (points[triangles[:, k]] for k in range(3))
-    whole = np.maximum(areas(a, b, c), 1e-12)
     for i, place in enumerate(places):
-        p = place[None]
-        shares = np.stack([areas(p, b, c), areas(a, p, c), areas(a, b, p)], 1) / whole[:, None]
+        shares = barycentric(place[None], a, b, c)
         within = int(shares.min(1).argmax())
         if shares[within].min() > -1e-6:
             found[i] = shares[within] @ values[triangles[within]]
@@ -289,7 +287,8 @@ def with_face(
     x1, y1 = np.minimum(np.ceil(moved[:, :2].max(0)).astype(int) + 3, (width, height))
     if x1 - x0 < 8 or y1 - y0 < 8:
         return layer
-    cells = _cells(moved - [x0, y0, 0], surface.triangles, (y1 - y0, x1 - x0))
+    placed = moved[:, :2] - [x0, y0]
+    cells = cells_of(placed, surface.triangles, moved[:, 2], (y1 - y0, x1 - x0))
     own, other = (
         smooth((facing - _FACING) / (_FULLY - _FACING))
         for facing in (surface.facing, surface.mirrored[:, 2])
@@ -297,7 +296,7 @@ def with_face(
     attributes = np.column_stack(
         [points[:, :2], surface.mirrored[:, :2], own, other, surface.inside]
     )
-    found = _interpolated(cells, surface.triangles, moved - [x0, y0, 0], attributes)
+    found = _interpolated(cells, surface.triangles, placed, attributes)
     picture, ratio = photo, 1.0
     if motion.scale < 0.6:
         ratio = motion.scale * 1.2
@@ -464,27 +463,14 @@ def _facing(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     return summed[:, 2] / np.maximum(np.linalg.norm(summed, axis=1), 1e-9)
 
 
-def _cells(points: np.ndarray, triangles: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(h, w) the nearest triangle at each pixel, -1 where none is or it looks away."""
-    where = np.rint((points[:, :2] - 0.5) * 16).astype(np.int32)
-    away = areas(*(points[triangles[:, k]] for k in range(3))) <= 0
-    laid = np.zeros(size, np.float32)
-    for t in np.argsort(-points[triangles, 2].mean(1), kind="stable"):
-        cv2.fillConvexPoly(laid, where[triangles[t]], 0 if away[t] else int(t) + 1, shift=4)
-    return laid.astype(int) - 1
-
-
 def _interpolated(
     cells: np.ndarray, triangles: np.ndarray, points: np.ndarray, attributes: np.ndarray
 ) -> np.ndarray:
     """(h, w, A) what corners have, between them."""
     rows, columns = np.nonzero(cells >= 0)
     corners = triangles[cells[rows, columns]]
-    a, b, c = (points[corners[:, k], :2] for k in range(3))
-    p = np.stack([columns, rows], 1) + 0.5
-    whole = np.maximum(areas(a, b, c), 1e-9)
-    shares = np.stack([areas(p, b, c), areas(a, p, c), areas(a, b, p)], 1) / whole[:, None]
-    shares = np.clip(shares, -0.2, 1.2)
+    a, b, c = (points[corners[:, k]] for k in range(3))
+    shares = np.clip(barycentric(np.stack([columns, rows], 1) + 0.5, a, b, c), -0.2, 1.2)
     shares /= shares.sum(1, keepdims=True)
     found = np.zeros((*cells.shape, attributes.shape[1]), np.float32)
     found[rows, columns] = np.einsum("nk,nkd->nd", shares, attributes[corners])

@@ -177,8 +177,9 @@ def _view(
         logits, _ = model.parse(image, mask, joints, amp=amp)
         seen = _from_behind(subject, window, logits.softmax(1))
         behind = seen is not None
-        subject = seen or subject
-        image, mask, joints = (t.to(target.device) for t in subject_tensors(subject, window))
+        if seen is not None:
+            subject = seen
+            image, mask, joints = (t.to(target.device) for t in subject_tensors(seen, window))
     latents = model.appearance(
         image,
         mask,
@@ -234,8 +235,7 @@ def _recoloured(painted: Painted, views: Sequence[View], shares: Tensor) -> Pain
     warped = painted.warped
     if warped is None:
         return painted
-    total, area = torch.zeros(1, len(geo.PARTS), 3), torch.zeros(1, len(geo.PARTS), 1)
-    total, area = total.to(shares.device), area.to(shares.device)
+    total, area = (shares.new_zeros(1, len(geo.PARTS), n) for n in (3, 1))
     for view, share in zip(views, shares, strict=True):
         if view.warped is None:
             continue

@@ -89,12 +89,33 @@ def areas(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
 def _cells(points: np.ndarray, triangles: np.ndarray, depth: np.ndarray, steps: int) -> np.ndarray:
     """(steps, steps) the nearest triangle at each place, -1 where none is or it looks away."""
     fine = steps * _FINER
-    where = np.rint(((points + 1) / 2 * fine - 0.5) * 16).astype(np.int32)
+    laid = cells_of((points + 1) / 2 * fine, triangles, depth, (fine, fine))
+    return laid[_FINER // 2 :: _FINER, _FINER // 2 :: _FINER]
+
+
+def cells_of(
+    points: np.ndarray, triangles: np.ndarray, depth: np.ndarray, size: tuple[int, int]
+) -> np.ndarray:
+    """(h, w) int, the nearest triangle at each pixel, -1 where none is or it looks away.
+
+    Args:
+        points: (N, 2) in pixels.
+        triangles: (T, 3), with positive areas where they look this way.
+        depth: (N,) away from the camera.
+        size: (h, w).
+    """
+    where = np.rint((points - 0.5) * 16).astype(np.int32)
     away = areas(*(points[triangles[:, k]] for k in range(3))) <= 0
-    laid = np.zeros((fine, fine), np.float32)
+    laid = np.zeros(size, np.float32)
     for t in np.argsort(-depth[triangles].mean(1), kind="stable"):
         cv2.fillConvexPoly(laid, where[triangles[t]], 0 if away[t] else int(t) + 1, shift=4)
-    return laid[_FINER // 2 :: _FINER, _FINER // 2 :: _FINER].astype(int) - 1
+    return laid.astype(int) - 1
+
+
+def barycentric(p: np.ndarray, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+    """(T, 3) shares of the corners (T, 2) of triangles in points p (T, 2), or in one (1, 2)."""
+    whole = np.maximum(areas(a, b, c), 1e-9)
+    return np.stack([areas(p, b, c), areas(a, p, c), areas(a, b, p)], 1) / whole[:, None]
 
 
 def _interpolated(
@@ -107,8 +128,7 @@ def _interpolated(
     corners = triangles[cells[rows, columns]]
     a, b, c = (here[corners[:, k]] for k in range(3))
     p = np.stack([axis[columns], axis[rows]], 1)
-    whole = np.maximum(areas(a, b, c), 1e-9)
-    shares = np.stack([areas(p, b, c), areas(a, p, c), areas(a, b, p)], 1) / whole[:, None]
+    shares = barycentric(p, a, b, c)
     found = np.full((n, n, 2), NOWHERE, np.float32)
     shares = np.clip(shares, -0.5, 1.5)  # beside slivers they run away, but must add up to 1
     shares /= shares.sum(1, keepdims=True)
