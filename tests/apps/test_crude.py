@@ -1,4 +1,4 @@
-"""The thirty crude drawings: drawn through the page, as `tests/vunet/drawing/crude` says."""
+"""The crude drawings: drawn through the page, as `tests/vunet/drawing/crude` says."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def kept(name: str) -> np.ndarray:
     return read_image(HERE / f"{name}.png")
 
 
-def test_there_are_thirty_and_each_has_its_picture() -> None:
-    assert len(MARKS) == 30
-    assert len(DRAWINGS) == 24
+def test_there_are_thirty_garments_and_each_has_its_picture() -> None:
+    assert len(DRAWINGS) == 30
+    assert len(MARKS) == 36
     assert len(PAINTED) == 3
     assert {path.stem for path in Path(HERE).glob("*.png")} == set(MARKS)
 

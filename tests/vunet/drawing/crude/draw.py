@@ -35,7 +35,7 @@ MARKS = {
     },
     **PEOPLE,
 }
-"""What each of the thirty drawings consists of, in order."""
+"""What each drawing consists of, in order."""
 
 
 def draw(page: Page, name: str) -> dict[str, Any]:
