@@ -466,6 +466,8 @@ class Train:
     """Weight of the adversarial loss; 0 leaves it out."""
     adversarial_start: MaybeWhole = None
     """First step with the adversarial loss."""
+    cross_share: MaybeNumber = None
+    """Of drawings: share of samples whose reference shows another thing of the class."""
     seed: MaybeWhole = None
     """Fixes initial weights, batches and noise."""
     backbones: MaybeFolder = None
@@ -511,6 +513,7 @@ class Train:
             "learning_rate",
             "adversarial_weight",
             "adversarial_start",
+            "cross_share",
             "seed",
         )
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
@@ -519,6 +522,8 @@ class Train:
             if not (value > 0 if least_open else value >= 0):
                 option = "--" + name.replace("_", "-")
                 raise UsageError(f"{option} must be {'above' if least_open else 'at least'} 0")
+        if given.get("cross_share", 0) > 1:
+            raise UsageError("--cross-share must be at most 1")
         return dataclasses.replace(config, **given)
 
     def run(self) -> int:

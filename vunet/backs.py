@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from vunet.hair import along_outline, smooth, unlike_skin
+
 _SIDE = 0.24
 """Share of a row's width, at each end, that is carried over the rest."""
 _RIM = 0.06
@@ -133,6 +135,8 @@ _NAPE = 0.42
 """How far below the eyes short hair ends at the back, in lengths from there to the shoulders."""
 _LONG = 0.35
 """Share of hair beside the lower face from which hair is long."""
+_ONE_HAIR = 24.0
+"""Difference of colours, CIELAB, at which something is hardly of the same hair."""
 _LIKE_SKIN = 30.0
 """Difference of colours, CIELAB, at which hair is half sure not to be skin."""
 
@@ -168,11 +172,13 @@ def with_hair(image: np.ndarray, head: np.ndarray, face: Face) -> np.ndarray:
     radius = np.hypot(a, b)
     skin = _skin(part, face, (x0, y0), unit)
     lab = cv2.cvtColor(part / 255, cv2.COLOR_RGB2LAB)
-    unlike = np.linalg.norm(lab - cv2.cvtColor(skin[None, None] / 255, cv2.COLOR_RGB2LAB), axis=2)
+    unlike = unlike_skin(lab, cv2.cvtColor(skin[None, None] / 255, cv2.COLOR_RGB2LAB)[0, 0])
     hair = where * (radius > 1)
     hair *= np.clip((unlike - 0.6 * _LIKE_SKIN) / (0.8 * _LIKE_SKIN), 0, 1)
     beside = where * ((radius > 1) & (radius < 1.5) & (b > 0.1) & (np.abs(a) > 0.5))
     long = _share(hair, beside)
+    above = where * (along_outline(where > 0.5, 2 * half) & (radius > 1) & (b < -0.3))
+    hair = np.maximum(hair, where * (radius > 1) * _alike(lab, above))
     hair *= np.clip((where - 0.5) / 0.4, 0, 1) * (b < 0.9)
     if hair.sum() < 0.05 * half * tall:  # bald, or hair like skin: the rim of the head will do
         hair = where * (radius > 1) * (b < 0.2) + 1e-4
@@ -203,6 +209,15 @@ def with_hair(image: np.ndarray, head: np.ndarray, face: Face) -> np.ndarray:
     return _laid_on(image, colour, laid, (x0, y0))
 
 
+def _alike(lab: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """(H, W) in [0, 1], how like most of what has weight colours (H, W, 3) CIELAB are."""
+    known = lab[weight > 0.5]
+    if len(known) < 12:
+        return np.ones_like(weight)
+    away = np.linalg.norm(lab - np.median(known, axis=0), axis=2)
+    return np.exp(-((away / _ONE_HAIR) ** 2))
+
+
 def _laid_on(
     image: np.ndarray, colour: np.ndarray, share: np.ndarray, origin: tuple[int, int]
 ) -> np.ndarray:
@@ -223,12 +238,6 @@ def _skin(part: np.ndarray, face: Face, origin: tuple[int, int], unit: float) ->
     if not patch.size:
         return np.array([200, 160, 140], np.float32)
     return np.median(patch.reshape(-1, 3), axis=0).astype(np.float32)
-
-
-def smooth(x: np.ndarray) -> np.ndarray:
-    """From 0 to 1 with level ends."""
-    t = np.clip(x, 0, 1)
-    return t * t * (3 - 2 * t)
 
 
 def _spread(colour: np.ndarray, weight: np.ndarray, reach: float) -> np.ndarray:

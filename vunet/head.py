@@ -24,14 +24,12 @@ from scipy.spatial.transform import Rotation
 from pose import Pose
 from pose.face import CHIN, FOREHEAD, NOSE_TIP
 from pose.retarget import body_scale
-from vunet.backs import smooth
 from vunet.face.correspond import MESH, areas, barycentric, cells_of
+from vunet.hair import EARS, LEFT_CORNER, RIGHT_CORNER, frame_of, hair_of, paint_hair, smooth
 from vunet.render import Layer
 
-_RIGHT_CORNER, _LEFT_CORNER = 33, 263
-_EYES = ((362, 263), (33, 133))
-_EARS = (454, 234)
-"""Of the mesh, left first, as in skeletons; the ears are where the mesh ends before them."""
+_EYES = ((362, LEFT_CORNER), (RIGHT_CORNER, 133))
+"""Corners of the eyes in the mesh, left first, as in skeletons."""
 _EAR_DEPTH = 0.18
 """How far behind its mesh' end an ear lies, in widths of the face."""
 _FROM, _WHOLE = 12.0, 22.0
@@ -48,12 +46,6 @@ _STARTS, _GOOD_FIT = (0.0, 0.9, -0.9), 3.0
 """Turns, in radians, from which a fit begins, and the cost at which none other is tried."""
 _SCALE_SPREAD = 0.08
 """Standard deviation of the logarithm of a head's size about the body's."""
-_UNLIKE_SKIN = 14.0
-"""Difference of colours, CIELAB, from which what is beside a face is hair."""
-_LONG_HAIR = 0.4
-"""Share of it from which hair is long."""
-_SKULL = 1.0
-"""Radius of the skull in widths of the face."""
 _HAND = 0.2
 """Width of hands in body scales."""
 _LIKE = 60.0
@@ -116,7 +108,7 @@ def its_face(meshes: Sequence[np.ndarray], pose: Pose) -> SeenFace | None:
     """Which of the faces (478, 3) found in a photo belongs to a pose there; None if none does."""
     nose = pose.keypoints[0]
     for mesh in meshes:
-        wide = float(np.linalg.norm(mesh[_EARS[0]] - mesh[_EARS[1]]))
+        wide = float(np.linalg.norm(mesh[EARS[0]] - mesh[EARS[1]]))
         size = wide / body_scale(pose)
         if np.linalg.norm(mesh[NOSE_TIP, :2] - nose) < 0.5 * wide and 0.1 < size < 0.7:
             return SeenFace(mesh)
@@ -131,9 +123,9 @@ def motion_of(mesh: np.ndarray, source: Pose, target: Pose) -> Motion:
         source: Complete BODY27 pose of that picture.
         target: Complete BODY27 pose of another.
     """
-    wide = float(np.linalg.norm(mesh[_EARS[0]] - mesh[_EARS[1]]))
+    wide = float(np.linalg.norm(mesh[EARS[0]] - mesh[EARS[1]]))
     depth = [mesh[NOSE_TIP, 2], *(mesh[list(e), 2].mean() for e in _EYES)]
-    depth += [mesh[e, 2] + _EAR_DEPTH * wide for e in _EARS]
+    depth += [mesh[e, 2] + _EAR_DEPTH * wide for e in EARS]
     points = np.column_stack([source.keypoints[:5], depth])
     middle = points.mean(0)
     wanted = target.keypoints[:5]
@@ -192,12 +184,12 @@ class _Surface:
 
 def _surface(mesh: np.ndarray) -> _Surface:
     points = mesh[:MESH].astype(np.float64)
-    x = points[_LEFT_CORNER] - points[_RIGHT_CORNER]
+    x = points[LEFT_CORNER] - points[RIGHT_CORNER]
     x /= max(1e-6, float(np.linalg.norm(x)))
     y = points[CHIN] - points[FOREHEAD]
     y = y - (y @ x) * x
     y /= max(1e-6, float(np.linalg.norm(y)))
-    own = (points - points[[_LEFT_CORNER, _RIGHT_CORNER]].mean(0)) @ np.stack(
+    own = (points - points[[LEFT_CORNER, RIGHT_CORNER]].mean(0)) @ np.stack(
         [x, y, np.cross(x, y)], 1
     )
     own /= max(1e-6, float(np.ptp(own[:, 0])))
@@ -274,8 +266,8 @@ def with_face(
     moved = motion(points)
     turn = motion.out_of_plane
     amount = float(smooth(np.array((turn - _FROM) / (_WHOLE - _FROM))))
-    ahead = _direction(moved)
-    yaw = np.degrees(np.arctan2(ahead[0], -ahead[2]))
+    frame = frame_of(moved)
+    yaw = np.degrees(np.arctan2(frame.ahead[0], -frame.ahead[2]))
     if amount <= 0 or abs(yaw) > _MOST:
         return layer
     try:
@@ -314,9 +306,9 @@ def with_face(
     colours, alpha, invented = layer.colour, layer.alpha, layer.invented
     _cut_before(alpha, invented, cells >= 0, (x0, y0), float(yaw))
     _match_skin(colours, invented, colour, share, (x0, y0))
-    hair = _long_hair(photo, person, points)
+    hair = hair_of(photo, person, points)
     if hair is not None:
-        _match_hair(colours, invented, hair, amount, moved)
+        paint_hair(colours, invented, hair, amount, frame)
     colours[view] += share[..., None] * (colour - colours[view])
     alpha[view] = np.maximum(alpha[view], share)
     copied = share * sure / total
@@ -389,68 +381,9 @@ def _match_skin(
     part += (weight[..., None] * np.clip(shift, -60, 60)).astype(np.float32)
 
 
-def _long_hair(photo: np.ndarray, person: np.ndarray, points: np.ndarray) -> np.ndarray | None:
-    """(3,) colour of the hair beside a face; None where there is skin or ground."""
-    wide = float(np.linalg.norm(points[_EARS[0]] - points[_EARS[1]]))
-    x0, y0 = np.maximum(points[:, :2].min(0) - 0.4 * wide, 0).astype(int)
-    x1, y1 = np.ceil(points[:, :2].max(0) + 0.4 * wide).astype(int)
-    part, there = photo[y0:y1, x0:x1], person[y0:y1, x0:x1]
-    if min(part.shape[:2]) < 8:
-        return None
-    hull = cv2.convexHull(np.rint(points[:, :2] - [x0, y0]).astype(np.int32))
-    face = cv2.fillConvexPoly(np.zeros(part.shape[:2], np.uint8), hull, 1)
-
-    def grown(share: float) -> np.ndarray:
-        side = 2 * max(1, round(share * wide)) + 1
-        return cv2.dilate(face, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
-
-    up = points[FOREHEAD, :2] - points[CHIN, :2]
-    y, x = np.mgrid[: part.shape[0], : part.shape[1]]
-    height = ((x + x0 - points[CHIN, 0]) * up[0] + (y + y0 - points[CHIN, 1]) * up[1]) / (up @ up)
-    beside = (grown(0.22) > grown(0.05)) & (height > 0.1) & (height < 0.6)
-    lab = cv2.cvtColor(part.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    skin = np.median(lab[(face > 0) & (height < 0.6)], axis=0)
-    hair = beside & (there > 0.8) & (np.linalg.norm(lab - skin, axis=2) > _UNLIKE_SKIN)
-    if hair.sum() < max(12, _LONG_HAIR * beside.sum()):
-        return None
-    return np.median(part[hair], axis=0).astype(np.float32)
-
-
-def _match_hair(
-    colours: np.ndarray, invented: np.ndarray, hair: np.ndarray, amount: float, face: np.ndarray
-) -> None:
-    """Give what is painted behind a turned face the colour of its hair, in place."""
-    ears = (face[_EARS[0]] + face[_EARS[1]]) / 2
-    wide = float(np.linalg.norm(face[_EARS[0]] - face[_EARS[1]]))
-    up = face[FOREHEAD] - face[CHIN]
-    up = up / max(1e-6, float(np.linalg.norm(up)))
-    centre = (ears + wide * (0.2 * up - 0.15 * _direction(face)))[:2]
-    radius = _SKULL * wide
-    x0, y0 = np.maximum(centre - 1.35 * radius, 0).astype(int)
-    x1, y1 = np.ceil(centre + 1.35 * radius).astype(int)
-    part, made = colours[y0:y1, x0:x1], invented[y0:y1, x0:x1]
-    if min(part.shape[:2]) < 8:
-        return
-    y, x = np.mgrid[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1]].astype(np.float32)
-    away = np.hypot(x - centre[0], y - centre[1]) / radius
-    share = amount * smooth((1.3 - away) / 0.5) * made
-    light = part.mean(2)
-    mean = float((light * share).sum() / max(1e-3, float(share.sum())))
-    shade = np.clip((light + 40) / (mean + 40), 0.7, 1.3)[..., None]
-    part += (share[..., None] * (hair * shade - part)).astype(np.float32)
-
-
 def _taken(picture: np.ndarray, places: np.ndarray) -> np.ndarray:
     x, y = (places[..., k].astype(np.float32) - np.float32(0.5) for k in range(2))
     return cv2.remap(picture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).astype("f4")
-
-
-def _direction(points: np.ndarray) -> np.ndarray:
-    """(3,) where a face of points with depth looks: right, down, away from the camera."""
-    x = points[_LEFT_CORNER] - points[_RIGHT_CORNER]
-    y = points[CHIN] - points[FOREHEAD]
-    out = np.cross(y, x)
-    return out / max(1e-6, float(np.linalg.norm(out)))
 
 
 def _facing(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:

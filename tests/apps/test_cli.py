@@ -191,6 +191,7 @@ def test_options_are_understood(line: str, fields: dict[str, Any]) -> None:
         ("train tiny --data nowhere --out r", ["nowhere", "prepare"]),
         ("train tiny --data d --out r --steps 0", ["--steps"]),
         ("train tiny --data d --out r --minutes -1", ["--minutes"]),
+        ("train garment --data d --out r --cross-share 2", ["--cross-share"]),
         ("train tiny --data d --out r --resume", ["r", "--resume"]),
         ("train tiny --data d --out r --half-size", ["tiny", "multiples"]),
         ("train pix2pix --data d --out r --without texture", ["pix2pix", "no parts"]),

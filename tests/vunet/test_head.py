@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 from pose import Pose
 from pose.face import CHIN, FOREHEAD, NOSE_TIP
 from vunet import head
+from vunet.hair import frame_of
 from vunet.render import Layer
 
 SIZE = (400, 300)
@@ -50,7 +51,7 @@ def mesh_of(turn: float = 0.0) -> np.ndarray:
 def five(mesh: np.ndarray) -> np.ndarray:
     """(5, 3) nose, eyes, ears; the ears as far back as `head` takes them to be."""
     wide = np.linalg.norm(mesh[454] - mesh[234])
-    back = -head._direction(mesh) * 0.18 * wide
+    back = -frame_of(mesh).ahead * 0.18 * wide
     eyes = [mesh[[362, 263]].mean(0), mesh[[33, 133]].mean(0)]
     return np.stack([mesh[NOSE_TIP], *eyes, mesh[454] + back, mesh[234] + back])
 
@@ -184,7 +185,7 @@ def test_faces_seen_from_behind_or_off_the_canvas_are_not_drawn(body: Pose) -> N
 def test_what_is_painted_before_a_profile_is_cut_off_but_not_what_is_copied(body: Pose) -> None:
     source, target = mesh_of(), mesh_of(75)
     person = np.zeros(SIZE, np.float32)
-    ahead = 1 if head._direction(target)[0] > 0 else -1
+    ahead = 1 if frame_of(target).ahead[0] > 0 else -1
     nose = target[NOSE_TIP, :2]
     x, y = int(nose[0] + ahead * 14), int(nose[1])
     for invented, left in ((1.0, 0.3), (0.0, 1.0)):

@@ -1,0 +1,238 @@
+"""The hair of a head that has turned: seen round a photo's face, painted where the face was.
+
+    photo's hair above the face --> colour of the crown ----+
+    photo's hair beside the face --> colour of the lengths -+-> strands from the crown down, in the
+    how much its light varies ------------------------------+   light of what the network painted
+
+What is taken for hair may be a hat or a scarf: it covers the turned head, too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from pose.face import CHIN, FOREHEAD
+
+RIGHT_CORNER, LEFT_CORNER = 33, 263
+"""Of the eyes, in the mesh."""
+EARS = (454, 234)
+"""Where the mesh ends before the ears, left first, as in skeletons."""
+_UNLIKE_SKIN = 14.0
+"""Difference of colours, CIELAB, from which what is round a face is hair."""
+_SHINE = 0.35
+"""How much of the difference counts where something is only lighter than skin: foreheads shine."""
+_LONG_HAIR, _SOME_HAIR = 0.4, 0.25
+"""Share of what is beside a face from which hair is long, and of what is above it from which there
+is any."""
+_LEAST_PX = 12
+_OUTLINE = (0.06, 0.26)
+"""How far inside a head's outline there is hair, in widths of the face."""
+_SKULL = 1.0
+"""Radius of the skull in widths of the face."""
+_CONTRAST = (0.05, 0.16)
+"""Bounds of how much the light of strands varies, as a share of it."""
+_LIKE = 40.0
+"""Difference of colours, RGB, at which what is painted lower is hardly the same hair."""
+_SHADE = 0.35
+"""How much of the painted light and shade remains."""
+_ROUND, _ALONG = 720, 48
+"""Of the raster in which strands are laid, round the crown and away from it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """Where a face lies, by its mesh: (3,) each, pixels with depth that grows from the camera."""
+
+    ears: np.ndarray
+    """The middle between them."""
+    chin: np.ndarray
+    forehead: np.ndarray
+    up: np.ndarray
+    """Unit vector from chin to forehead."""
+    ahead: np.ndarray
+    """Unit vector, where the face looks."""
+    wide: float
+    """From ear to ear."""
+
+    def heights(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """How high pixels lie in the picture: 0 at the chin, 1 at the forehead."""
+        up = self.forehead[:2] - self.chin[:2]
+        along = (x - self.chin[0]) * up[0] + (y - self.chin[1]) * up[1]
+        return along / max(1e-6, float(up @ up))
+
+
+def frame_of(mesh: np.ndarray) -> Frame:
+    """The frame of a face, (468 or 478, 3)."""
+    x = mesh[LEFT_CORNER] - mesh[RIGHT_CORNER]
+    up = mesh[FOREHEAD] - mesh[CHIN]
+    ahead = np.cross(-up, x)
+    ears = mesh[list(EARS)]
+    return Frame(
+        ears.mean(0),
+        mesh[CHIN],
+        mesh[FOREHEAD],
+        up / max(1e-6, float(np.linalg.norm(up))),
+        ahead / max(1e-6, float(np.linalg.norm(ahead))),
+        float(np.linalg.norm(ears[0] - ears[1])),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Hair:
+    """What a photo shows of somebody's hair."""
+
+    crown: np.ndarray
+    """(3,) float32 RGB above the face."""
+    lengths: np.ndarray
+    """(3,) beside it; the crown's colour where hair is short or tied."""
+    long: bool
+    contrast: float
+    """How much its light varies from strand to strand, as a share of it."""
+
+
+def hair_of(photo: np.ndarray, person: np.ndarray, mesh: np.ndarray) -> Hair | None:
+    """The hair round a face; None where skin or ground is all round it.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        person: (H, W) in [0, 1], the person in it.
+        mesh: (468 or 478, 3) their face in its pixels.
+    """
+    frame = frame_of(mesh)
+    x0, y0 = np.maximum(mesh[:, :2].min(0) - 0.5 * frame.wide, 0).astype(int)
+    x1, y1 = np.ceil(mesh[:, :2].max(0) + 0.5 * frame.wide).astype(int)
+    part, there = photo[y0:y1, x0:x1], person[y0:y1, x0:x1] > 0.8
+    if min(part.shape[:2]) < 8:
+        return None
+    hull = cv2.convexHull(np.rint(mesh[:, :2] - [x0, y0]).astype(np.int32))
+    face = cv2.fillConvexPoly(np.zeros(part.shape[:2], np.uint8), hull, 1)
+
+    def grown(share: float) -> np.ndarray:
+        side = 2 * max(1, round(share * frame.wide)) + 1
+        return cv2.dilate(face, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+
+    y, x = np.mgrid[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1]]
+    height = frame.heights(x, y)
+    round_it = (grown(0.22) > grown(0.05)) & (height > 0.1) & (height < 0.6)
+    beside = round_it & there
+    above = along_outline(there, frame.wide) & (grown(0.05) == 0) & (height > 0.95)
+    lab = cv2.cvtColor(part.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    skin = np.median(lab[(face > 0) & (height < 0.6)], axis=0)
+    unlike = unlike_skin(lab, skin) > _UNLIKE_SKIN
+    long = _enough(beside & unlike, round_it)
+    top = _enough(above & unlike, above, _SOME_HAIR)
+    if not long and not top:
+        return None
+    lengths = np.median(part[beside & unlike], axis=0) if long else None
+    crown = np.median(part[above & unlike], axis=0) if top else lengths
+    lengths = crown if lengths is None else lengths
+    assert crown is not None
+    light = part.astype(np.float32).mean(2)
+    even = cv2.GaussianBlur(light, (0, 0), max(0.8, 0.06 * frame.wide))
+    rough = np.abs(light / np.maximum(even, 8) - 1)[(beside | above) & unlike]
+    contrast = float(np.clip(1.5 * np.median(rough), *_CONTRAST))
+    return Hair(crown.astype(np.float32), lengths.astype(np.float32), bool(long), contrast)
+
+
+def along_outline(person: np.ndarray, wide: float) -> np.ndarray:
+    """(H, W) bool, what of a person (H, W) bool lies just inside their outline.
+
+    Args:
+        person: Where they are.
+        wide: Width of their face in pixels.
+    """
+    away = cv2.distanceTransform(person.astype(np.uint8), cv2.DIST_L2, 3)
+    return (away > max(1.0, _OUTLINE[0] * wide)) & (away < max(3.0, _OUTLINE[1] * wide))
+
+
+def unlike_skin(lab: np.ndarray, skin: np.ndarray) -> np.ndarray:
+    """(H, W) how far colours (H, W, 3) CIELAB are from skin (3,), whose shine counts little."""
+    difference = lab - skin
+    difference[..., 0] *= np.where(difference[..., 0] > 0, _SHINE, 1)
+    return np.linalg.norm(difference, axis=2)
+
+
+def _enough(hair: np.ndarray, of: np.ndarray, share: float = _LONG_HAIR) -> bool:
+    return int(hair.sum()) >= max(_LEAST_PX, share * int(of.sum()))
+
+
+def paint_hair(
+    colours: np.ndarray, invented: np.ndarray, hair: Hair, amount: float, frame: Frame
+) -> None:
+    """Give what is painted behind a turned face the photo's hair, in place.
+
+    Args:
+        colours: (H, W, 3) float32 RGB of a drawn person.
+        invented: (H, W) float32 in [0, 1], what of it is painted.
+        hair: As the photo shows it.
+        amount: In [0, 1], how far the head has turned.
+        frame: The turned face.
+    """
+    centre = (frame.ears + frame.wide * (0.2 * frame.up - 0.15 * frame.ahead))[:2]
+    radius = _SKULL * frame.wide
+    reach = (2.4 if hair.long else 1.5) * radius
+    x0, y0 = np.maximum(centre - reach, 0).astype(int)
+    x1, y1 = np.ceil(centre + reach).astype(int)
+    part, made = colours[y0:y1, x0:x1], invented[y0:y1, x0:x1]
+    if min(part.shape[:2]) < 8:
+        return
+    y, x = np.mgrid[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1]].astype(np.float32)
+    away = np.hypot(x - centre[0], y - centre[1]) / radius
+    height = frame.heights(x, y)
+    forward = frame.ahead[:2] / max(0.3, float(np.linalg.norm(frame.ahead[:2])))
+    before = ((x - frame.ears[0]) * forward[0] + (y - frame.ears[1]) * forward[1]) / frame.wide
+    share = amount * smooth((1.45 - away) / 0.45) * made
+    if hair.long:  # and farther down what was painted like it
+        skull = share * smooth((height - 0.3) / 0.3)
+        was = (part * skull[..., None]).sum((0, 1)) / max(1e-3, float(skull.sum()))
+        alike = np.exp(-((np.linalg.norm(part - was, axis=2) / _LIKE) ** 2))
+        lower = smooth((2.3 - away) / 0.6) * smooth((0.4 - height) / 0.3)
+        share = np.maximum(share, amount * made * alike * lower)
+    else:  # above the ear, and behind it down to the nape
+        lowest = 0.84 - 0.54 * smooth((0.04 - before) / 0.5)
+        share *= smooth((height - lowest) / 0.22 + 0.5)
+    crown = centre + frame.wide * (0.75 * frame.up - 0.45 * frame.ahead)[:2]
+    even = cv2.GaussianBlur(part, (0, 0), max(0.8, 0.05 * frame.wide)).mean(2)
+    mean = float((even * share).sum() / max(1e-3, float(share.sum())))
+    shade = np.clip((even + 40) / (mean + 40), 0.7, 1.3) ** _SHADE
+    down = smooth((0.75 - height) / 0.5)[..., None]
+    colour = hair.crown + down * (hair.lengths - hair.crown)
+    light = shade * (1 + hair.contrast * strands(x - crown[0], y - crown[1], frame.wide))
+    part += (share[..., None] * (colour * light[..., None] - part)).astype(np.float32)
+
+
+def strands(dx: np.ndarray, dy: np.ndarray, unit: float) -> np.ndarray:
+    """(h, w) float32 of mean 0 and deviation 1: strands that run away from a crown.
+
+    Args:
+        dx: (h, w) pixels from the crown, rightwards.
+        dy: (h, w) the same, downwards.
+        unit: Width of the face in pixels.
+    """
+    rng = np.random.default_rng(0)
+    noise = rng.standard_normal((2, _ALONG, _ROUND)).astype(np.float32)
+    raster = np.zeros((_ALONG, _ROUND), np.float32)
+    for layer, fine in zip(noise, (1.6, 6.0), strict=True):
+        wrapped = np.tile(layer, (1, 3))
+        soft = cv2.GaussianBlur(wrapped, (0, 0), sigmaX=fine, sigmaY=3.5)[:, _ROUND : 2 * _ROUND]
+        raster += soft / soft.std()
+    raster = np.concatenate([raster, raster[:, :1]], 1) / raster.std()
+    along = np.hypot(dx, dy) / (2.5 * unit)
+    waves = 0.006 * np.sin(23 * along + 3 * np.sin(9 * along))
+    angle = (np.arctan2(dy, dx) / (2 * np.pi) + 0.5 + waves) % 1
+    found = cv2.remap(
+        raster,
+        (angle * _ROUND).astype(np.float32),
+        (np.clip(along, 0, 1) * (_ALONG - 1)).astype(np.float32),
+        cv2.INTER_LINEAR,
+    )
+    return found * smooth(np.hypot(dx, dy) / (0.9 * unit))  # all meet in the crown
+
+
+def smooth(x: np.ndarray) -> np.ndarray:
+    """From 0 to 1 with level ends."""
+    t = np.clip(x, 0, 1)
+    return t * t * (3 - 2 * t)
