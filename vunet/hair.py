@@ -126,10 +126,8 @@ def hair_of(photo: np.ndarray, person: np.ndarray, mesh: np.ndarray) -> Hair | N
     top = _enough(above & unlike, above, _SOME_HAIR)
     if not long and not top:
         return None
-    lengths = np.median(part[beside & unlike], axis=0) if long else None
-    crown = np.median(part[above & unlike], axis=0) if top else lengths
-    lengths = crown if lengths is None else lengths
-    assert crown is not None
+    crown = np.median(part[(above if top else beside) & unlike], axis=0)
+    lengths = np.median(part[(beside if long else above) & unlike], axis=0)
     light = part.astype(np.float32).mean(2)
     even = cv2.GaussianBlur(light, (0, 0), max(0.8, 0.06 * frame.wide))
     rough = np.abs(light / np.maximum(even, 8) - 1)[(beside | above) & unlike]

@@ -56,7 +56,7 @@ def test_bald_heads_have_none(scalp: tuple[int, int, int]) -> None:
 def test_no_hair_is_read_where_nobody_is() -> None:
     photo, person = head_photo(DARK, GOLD)
     assert hair_of(photo, np.zeros_like(person), mesh_of()) is None
-    assert hair_of(photo, person, mesh_of() + [1e4, 0, 0]) is None
+    assert hair_of(photo, person, mesh_of() + np.array([1e4, 0, 0])) is None
 
 
 @pytest.mark.parametrize("long", [False, True])
