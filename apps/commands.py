@@ -466,6 +466,8 @@ class Train:
     """Weight of the adversarial loss; 0 leaves it out."""
     adversarial_start: MaybeWhole = None
     """First step with the adversarial loss."""
+    cooldown: MaybeNumber = None
+    """Share of the run, at its end, over which the learning rate falls."""
     cross_share: MaybeNumber = None
     """Of drawings: share of samples whose reference shows another thing of the class."""
     seed: MaybeWhole = None
@@ -513,6 +515,7 @@ class Train:
             "learning_rate",
             "adversarial_weight",
             "adversarial_start",
+            "cooldown",
             "cross_share",
             "seed",
         )
@@ -522,8 +525,9 @@ class Train:
             if not (value > 0 if least_open else value >= 0):
                 option = "--" + name.replace("_", "-")
                 raise UsageError(f"{option} must be {'above' if least_open else 'at least'} 0")
-        if given.get("cross_share", 0) > 1:
-            raise UsageError("--cross-share must be at most 1")
+        for name in ("cooldown", "cross_share"):
+            if given.get(name, 0) > 1:
+                raise UsageError(f"--{name.replace('_', '-')} must be at most 1")
         return dataclasses.replace(config, **given)
 
     def run(self) -> int:

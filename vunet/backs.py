@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from vunet.hair import along_outline, smooth, unlike_skin
+from vunet.hair import along_outline, contrast_of, smooth, unlike_skin
 
 _SIDE = 0.24
 """Share of a row's width, at each end, that is carried over the rest."""
@@ -129,8 +129,8 @@ _LEAST_HALF, _MOST_HALF = 0.3, 0.46
 """Bounds of its half width, in the same."""
 _MIRRORED = 0.5
 """Width of the hair round it that is laid over it, in radii."""
-_STRAND, _STRANDS = 0.012, 0.07
-"""Width of a strand of hair in the same lengths, and how much lighter or darker it is."""
+_STRAND = 0.012
+"""Width of a strand of hair in the same lengths."""
 _NAPE = 0.42
 """How far below the eyes short hair ends at the back, in lengths from there to the shoulders."""
 _LONG = 0.35
@@ -194,7 +194,8 @@ def with_hair(image: np.ndarray, head: np.ndarray, face: Face) -> np.ndarray:
     colour = _spread(part, hair, 0.3 * unit)
     noise = np.random.default_rng(0).standard_normal(radius.shape).astype(np.float32)
     strands = cv2.GaussianBlur(noise, (0, 0), sigmaX=_STRAND * unit, sigmaY=12 * _STRAND * unit)
-    colour = colour * (1 + _STRANDS * strands / max(1e-6, float(strands.std())))[..., None]
+    contrast = contrast_of(part, hair > 0.5, 2 * half)
+    colour = colour * (1 + contrast * strands / max(1e-6, float(strands.std())))[..., None]
     out = (1 + _MIRRORED * (1 - radius)) / np.maximum(radius, 0.05)
     rim, sure = taken(a * out, b * out)
     sure = sure * smooth((radius - 0.5) / 0.4)
@@ -205,7 +206,10 @@ def with_hair(image: np.ndarray, head: np.ndarray, face: Face) -> np.ndarray:
         shade = cv2.GaussianBlur(part, (0, 0), 0.15 * unit).mean(2, keepdims=True)
         flat = skin * np.clip(shade / max(1.0, float(skin.mean())), 0.6, 1.1)
         colour = colour + below[..., None] * (flat - colour)
-    laid = np.clip((1.12 - radius) / 0.2, 0, 1) * np.clip(where / 0.3, 0, 1)
+    laid = np.clip((1.12 - radius) / 0.2, 0, 1)
+    bare = np.clip(1.6 - 1.4 * unlike / _LIKE_SKIN, 0, 1) * (1 - _alike(lab, above))
+    bare = cv2.GaussianBlur(bare, (0, 0), 0.02 * unit) * smooth((1.9 - radius) / 0.4)
+    laid = np.maximum(laid, bare * smooth((0.9 - b) / 0.2)) * np.clip(where / 0.3, 0, 1)
     return _laid_on(image, colour, laid, (x0, y0))
 
 

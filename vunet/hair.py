@@ -128,11 +128,18 @@ def hair_of(photo: np.ndarray, person: np.ndarray, mesh: np.ndarray) -> Hair | N
         return None
     crown = np.median(part[(above if top else beside) & unlike], axis=0)
     lengths = np.median(part[(beside if long else above) & unlike], axis=0)
-    light = part.astype(np.float32).mean(2)
-    even = cv2.GaussianBlur(light, (0, 0), max(0.8, 0.06 * frame.wide))
-    rough = np.abs(light / np.maximum(even, 8) - 1)[(beside | above) & unlike]
-    contrast = float(np.clip(1.5 * np.median(rough), *_CONTRAST))
+    contrast = contrast_of(part, (beside | above) & unlike, frame.wide)
     return Hair(crown.astype(np.float32), lengths.astype(np.float32), bool(long), contrast)
+
+
+def contrast_of(picture: np.ndarray, hair: np.ndarray, wide: float) -> float:
+    """How much the light of hair (H, W) bool in a picture (H, W, 3) varies, as a share of it."""
+    if not hair.any():
+        return _CONTRAST[0]
+    light = picture.astype(np.float32).mean(2)
+    even = cv2.GaussianBlur(light, (0, 0), max(0.8, 0.06 * wide))
+    rough = np.abs(light / np.maximum(even, 8) - 1)[hair]
+    return float(np.clip(1.5 * np.median(rough), *_CONTRAST))
 
 
 def along_outline(person: np.ndarray, wide: float) -> np.ndarray:

@@ -5,6 +5,7 @@
                  +-- one photo ---------------------------+
                  +-- `also`: who shows each place best    |--> gains, latents --> one picture
                  +-- `mix`: who gives each part's look ---+
+                 +-- legs that no photo shows: lent ------+
 
 Gains say which photo's pixels are copied where; latents are mixed likewise, so that what no photo
 shows is painted in the look of the photo that is nearest to showing it.
@@ -22,6 +23,7 @@ from torch import Tensor
 
 from pose import Pose
 from vunet import geometry as geo
+from vunet import wardrobe
 from vunet.backs import Face, Trunk, with_back, with_hair
 from vunet.framing import Window, points_of
 from vunet.model import Painted, Reposer, Warped, merged
@@ -58,6 +60,12 @@ _ONE_COLOUR = 0.8
 """How far trunk and skirt are given one colour where they are painted."""
 _MADE_BACK = 0.5
 """What a back made of a front loses against a photo of the back."""
+_LEGS = (tuple(range(8, 14)), tuple(range(10, 14)), (12, 13))
+"""What is lent where no thigh, no shin or no foot is seen."""
+_LEAST_LENT = 4.0
+"""Cells of 4 x 4 in the new picture, below which nothing is lent."""
+_A_SKIRT = 0.06
+"""Share of a person's area from which they wear one."""
 _SHARPNESS = 0.03
 """Difference of visibility at which the choice between photos tips."""
 
@@ -78,8 +86,8 @@ class View:
     """(1, P, Z)."""
     warped: Warped | None
     """None in a network without texture path."""
-    behind: bool = False
-    """Whether the subject is shown as from behind, made from a photo of its front."""
+    made: tuple[int, ...] = ()
+    """Parts that are not of a photo of the subject's: a back made of their front, lent legs."""
 
 
 @torch.inference_mode()
@@ -105,14 +113,19 @@ def draw_subjects(
     target, window = _target(model, pose, canvas)
     if len(subjects) == 1:
         view = _view(model, subjects[0], target, noise, amp)
-        return _composed(_paint(model, view, target, amp), [view], window, canvas)
+        lent = _lent(model, [view], target)
+        if not lent:
+            return _composed(_paint(model, view, target, amp), [view], window, canvas)
+        whole = view.latents.new_ones(1, len(geo.PARTS))
+        gains = [whole[..., None, None]]
+        return _merge(model, [view], gains, whole, 0, target, pose, noise, window, canvas, amp)
     views = [_view(model, subject, target, None, amp) for subject in subjects]
     painted = [_paint(model, view, target, amp) for view in views]
     shown = torch.cat([F.avg_pool2d(p.visibility, 2) for p in painted], 1)  # (1, N, H/2, W/2)
     shown = F.avg_pool2d(shown, 7, 1, 3, count_include_pad=False)
     shown[:, 0] += _FIRST_BONUS
     for i, view in enumerate(views):
-        shown[:, i] -= _MADE_BACK * view.behind
+        shown[:, i] -= _MADE_BACK * bool(view.made)
     shares = (shown / _SHARPNESS).softmax(1)
     bodies = geo.capsules(target, model.half_size, model.full_size)  # (1, P, H/2, W/2)
     of_parts = torch.einsum("bnhw,bphw->bnp", shares, bodies)
@@ -123,7 +136,7 @@ def draw_subjects(
     of_parts = of_parts / of_parts.sum(1, keepdim=True)
     gains = [shares[:, i : i + 1] for i in range(len(views))]
     best = int((shares * bodies.amax(1, keepdim=True)).sum((0, 2, 3)).argmax())
-    return _merge(model, views, gains, of_parts[0], best, target, noise, window, canvas, amp)
+    return _merge(model, views, gains, of_parts[0], best, target, pose, noise, window, canvas, amp)
 
 
 @torch.inference_mode()
@@ -158,7 +171,7 @@ def draw_mix(
     if own is not None:  # a part that somebody else lends is not as it was, however still
         whole = (shares[0] > 0.999).to(own.still.dtype)
         views[0] = replace(views[0], warped=replace(own, still=own.still * whole))
-    return _merge(model, views, gains, shares, 0, target, noise, window, canvas, amp)
+    return _merge(model, views, gains, shares, 0, target, pose, noise, window, canvas, amp)
 
 
 def _target(model: Reposer, pose: Pose, canvas: tuple[int, int]) -> tuple[Tensor, Window]:
@@ -192,7 +205,8 @@ def _view(
     warped = None
     if model.config.texture:
         warped = model.warp(image, mask, joints, target, amp=amp)
-    return View(subject, window, image, mask, joints, latents, warped, behind)
+    made = (geo.TORSO, geo.HEAD) if behind else ()
+    return View(subject, window, image, mask, joints, latents, warped, made)
 
 
 def _from_behind(subject: Subject, window: Window, parts: Tensor) -> Subject | None:
@@ -235,15 +249,7 @@ def _recoloured(painted: Painted, views: Sequence[View], shares: Tensor) -> Pain
     warped = painted.warped
     if warped is None:
         return painted
-    total, area = (shares.new_zeros(1, len(geo.PARTS), n) for n in (3, 1))
-    for view, share in zip(views, shares, strict=True):
-        if view.warped is None:
-            continue
-        parts = view.warped.source_logits.softmax(1)[:, :-1] * share[None, :, None, None]
-        parts = torch.where(parts > 0.5, parts, 0)
-        colour = F.avg_pool2d(view.image * view.mask, 4)
-        total = total + torch.einsum("bphw,bchw->bpc", parts, colour)
-        area = area + torch.einsum("bphw,bohw->bpo", parts, F.avg_pool2d(view.mask, 4))
+    total, area = _colours_of(views, shares)
     other = list(geo.MIRRORED_PARTS)  # trousers have two legs of one colour
     total = total + _OTHER_SIDE * total[:, other]
     area = area + _OTHER_SIDE * area[:, other]
@@ -262,6 +268,84 @@ def _recoloured(painted: Painted, views: Sequence[View], shares: Tensor) -> Pain
     return replace(painted, generated=moved.clamp(-1, 1))
 
 
+def _lent(model: Reposer, views: Sequence[View], target: Tensor) -> tuple[int, ...]:
+    """Parts of the legs that are to be drawn, and that the photos end above.
+
+    A skirt's legs are left to the network, which knows that they may be bare.
+    """
+    if not model.config.texture or any(view.warped is None for view in views):
+        return ()
+    shown = torch.cat([model.shows(v.mask, v.joints) for v in views]).any(0)
+    for parts in _LEGS:
+        if bool(shown[list(parts[:2])].any()):
+            continue
+        bodies = geo.capsules(target, model.quarter_size, model.full_size)[0, list(parts)]
+        if float(bodies.sum()) < _LEAST_LENT:
+            return ()
+        skirts = [_area_of(view, geo.SKIRT) > _A_SKIRT for view in views]
+        return _LEGS[-1] if parts is not _LEGS[-1] and any(skirts) else parts
+    return ()
+
+
+def _area_of(view: View, part: int) -> float:
+    """Share of a person's area in their photo that a part has."""
+    assert view.warped is not None
+    parts = view.warped.source_logits.softmax(1)[:, :-1]
+    return float(parts[:, part].sum() / parts.sum().clamp_min(1))
+
+
+def _unseen(views: Sequence[View], gains: Sequence[Tensor]) -> Tensor:
+    """(1, P, H/2, W/2) in [0, 1], where no photo's pixels are to be had for a part."""
+    weights = [v.warped.weights * gain for v, gain in zip(views, gains, strict=True) if v.warped]
+    seen = F.avg_pool2d(torch.stack(weights).sum(0), 5, 1, 2)
+    return (1 - 2 * seen).clamp(0, 1)
+
+
+def _lender(
+    model: Reposer,
+    views: Sequence[View],
+    lent: tuple[int, ...],
+    latents: Tensor,
+    target: Tensor,
+    pose: Pose,
+    amp: bool,
+) -> tuple[View, tuple[int, ...]]:
+    """Somebody whose legs are lent, dyed as the latents (1, P, Z) or the photos say; what of it."""
+    tints = 127.5 * (model.tints(latents) + 1)[0].float().cpu().numpy()
+    trousers, shoes = tints[[8, 9]].mean(0), tints[[12, 13]].mean(0)
+    total, area = _colours_of(views, latents.new_ones(len(views), len(geo.PARTS)))
+    seen = 127.5 * ((total / area.clamp_min(1e-3))[0].cpu().numpy() + 1)
+    thighs = area[0, [8, 9], 0].cpu().numpy()
+    if thighs.sum() > 0:  # trousers go on as they are, bare legs stay bare
+        colour = np.average(seen[[8, 9]], axis=0, weights=thighs)
+        if lent[0] != _LEGS[0][0] and wardrobe.is_skin(colour, seen[geo.HEAD]):
+            lent = _LEGS[-1]
+        sure = float(thighs.sum() / (thighs.sum() + _SURE_AREA))
+        trousers = trousers + sure * (colour - trousers)
+    subject = wardrobe.dyed(wardrobe.outfit_for(pose), trousers, shoes)
+    view = _view(model, subject, target, None, amp)
+    return replace(view, made=tuple(range(len(geo.PARTS)))), lent
+
+
+def _colours_of(views: Sequence[View], shares: Tensor) -> tuple[Tensor, Tensor]:
+    """Sums (1, P, 3) of the colours that parts have in photos, and their areas (1, P, 1) in cells.
+
+    Args:
+        views: The photos.
+        shares: (N, P) what each counts for each part.
+    """
+    total, area = (shares.new_zeros(1, len(geo.PARTS), n) for n in (3, 1))
+    for view, share in zip(views, shares, strict=True):
+        if view.warped is None:
+            continue
+        parts = view.warped.source_logits.softmax(1)[:, :-1] * share[None, :, None, None]
+        parts = torch.where(parts > 0.5, parts, 0)
+        colour = F.avg_pool2d(view.image * view.mask, 4)
+        total = total + torch.einsum("bphw,bchw->bpc", parts, colour)
+        area = area + torch.einsum("bphw,bohw->bpo", parts, F.avg_pool2d(view.mask, 4))
+    return total, area
+
+
 def _merge(
     model: Reposer,
     views: Sequence[View],
@@ -269,6 +353,7 @@ def _merge(
     shares: Tensor,
     best: int,
     target: Tensor,
+    pose: Pose,
     noise: Tensor | None,
     window: Window,
     canvas: tuple[int, int],
@@ -281,6 +366,21 @@ def _merge(
     shown = shown.any(0, keepdim=True)  # (1, P)
     if noise is not None and model.config.latents and not bool(shown.all()):
         mixed = model.prior.draw(target, noise, UNSEEN_TEMPERATURE, known=(mixed, shown))
+    lent = _lent(model, views, target)
+    if lent:
+        lender, lent = _lender(model, views, lent, mixed, target, pose, amp)
+        whose = mixed.new_zeros(len(geo.PARTS))
+        whose[list(lent)] = 1
+        mixed = mixed + whose[:, None] * (lender.latents - mixed)
+        shares = torch.cat([shares * (1 - whose), whose[None]])
+        whose = whose[:, None, None]
+        gains = [gain * (1 - whose) for gain in gains]
+        if lent == _LEGS[1]:  # and the rest of thighs that end at the photo's edge
+            thighs = _unseen(views, gains)
+            whose = whose.expand(-1, *thighs.shape[2:]).clone()
+            whose[list(_LEGS[0][:2])] = thighs[0, list(_LEGS[0][:2])]
+        gains.append(whose[None])
+        views = [*views, lender]
     parted = [
         replace(v, warped=v.warped and model.with_gains(v.warped, v.image, v.mask, gain))
         for v, gain in zip(views, gains, strict=True)
@@ -295,7 +395,5 @@ def _merge(
 def _composed(
     painted: Painted, views: Sequence[View], window: Window, canvas: tuple[int, int]
 ) -> Layer:
-    photos = [
-        Carried(v.subject, v.window, v.warped, v.behind) for v in views if v.warped is not None
-    ]
+    photos = [Carried(v.subject, v.window, v.warped, v.made) for v in views if v.warped is not None]
     return compose_layer(painted, photos, window, canvas)

@@ -352,6 +352,10 @@ class Reposer(nn.Module):
         places = geo.part_places(joints, self.config.crop_size)
         return geo.sample_parts(F.avg_pool2d(layers, 2), places, self.full_size)
 
+    def tints(self, latents: Tensor) -> Tensor:
+        """(B, P, 3) in [-1, 1], the mean colours that latents (B, P, Z) state."""
+        return torch.tanh(self.tint(latents).float())
+
     def shows(self, masks: Tensor, joints: Tensor) -> Tensor:
         """(B, P) bool, which body parts a photo shows, from its mask and joints."""
         return self._crops(masks, joints).mean((2, 3, 4)) > _SHOWN_SHARE
@@ -604,7 +608,7 @@ class Reposer(nn.Module):
             carried = F.pixel_unshuffle(torch.cat([colour, cover], 1), 2)  # (B, 16, H/2, W/2)
             parts += [carried, weights.sum(1, True), weights]
         with autocast(latents.device, amp):
-            tints = torch.tanh(self.tint(latents).float())
+            tints = self.tints(latents)
         local = geo.capsules(target, self.half_size, self.full_size, 1.25, 0.12)
         local = local / local.sum(1, keepdim=True).clamp_min(1.0)
         parts.append(torch.einsum("bpc,bphw->bchw", tints, local))

@@ -151,8 +151,8 @@ class Carried:
     """What the network saw of the photo."""
     warped: Warped
     """What it made of that, for one picture."""
-    behind: bool = False
-    """Whether `vunet.backs` put trunk and head there: they are not the photo's pixels."""
+    made: tuple[int, ...] = ()
+    """Parts whose pixels are not those of a photo of the subject."""
 
 
 def compose_layer(
@@ -364,7 +364,7 @@ class _Fetched:
     still: np.ndarray
     """(H', W') float32 sum of those that look and lie as in the first photo."""
     elsewhere: np.ndarray
-    """(H', W') float32 sum of those that the photo shows elsewhere, see `Carried.behind`."""
+    """(H', W') float32 sum of those that no photo of the subject shows, see `Carried.made`."""
 
     def add(self, other: _Fetched) -> None:
         """Add another photo's pixels."""
@@ -453,7 +453,7 @@ def _fetch(
         taken = cv2.remap(photo, u, v, cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT)
         view = (slice(by0 - y0, by1 - y0), slice(bx0 - x0, bx1 - x0))
         total[view] += scaled(taken, share[..., 0])
-        if carried.behind and p in (geo.TORSO, geo.HEAD):
+        if p in carried.made:
             elsewhere[view] += share[..., 0] * taken[..., 3] / 255
         if not comparable:
             continue
