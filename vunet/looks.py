@@ -301,6 +301,20 @@ def _unseen(views: Sequence[View], gains: Sequence[Tensor]) -> Tensor:
     return (1 - 2 * seen).clamp(0, 1)
 
 
+def _told(
+    model: Reposer, joints: Tensor, latents: Tensor, shown: Tensor, noise: Tensor | None
+) -> Tensor:
+    """Latents (1, P, Z), those of parts not shown (1, P) drawn for the photo's own pose.
+
+    So that what is lent has the same colours in whatever pose.
+    """
+    if not model.config.latents:
+        return latents
+    spread = 0.0 if noise is None else UNSEEN_TEMPERATURE
+    noise = torch.zeros_like(latents) if noise is None else noise
+    return model.prior.draw(joints, noise, spread, known=(latents, shown))
+
+
 def _lender(
     model: Reposer,
     views: Sequence[View],
@@ -368,7 +382,8 @@ def _merge(
         mixed = model.prior.draw(target, noise, UNSEEN_TEMPERATURE, known=(mixed, shown))
     lent = _lent(model, views, target)
     if lent:
-        lender, lent = _lender(model, views, lent, mixed, target, pose, amp)
+        told = _told(model, views[0].joints, mixed, shown, noise)
+        lender, lent = _lender(model, views, lent, told, target, pose, amp)
         whose = mixed.new_zeros(len(geo.PARTS))
         whose[list(lent)] = 1
         mixed = mixed + whose[:, None] * (lender.latents - mixed)

@@ -132,3 +132,19 @@ def test_lent_legs_do_not_hide_those_of_a_further_photo(
     assert not calls
     engine.mix(HALF, {"bottom": WHOLE, "shoes": WHOLE}, pose="standing")
     assert not calls
+
+
+@pytest.mark.slow
+def test_lent_trousers_have_one_colour_in_all_poses_and_another_by_the_seed(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = read_image(HALF)[:640]  # nothing of the legs
+    colours: list[np.ndarray] = []
+    real: Callable[..., object] = wardrobe.dyed
+    monkeypatch.setattr(wardrobe, "dyed", lambda *a: colours.append(a[1]) or real(*a))
+    for pose, seed in (("standing", 1), ("running_left", 1), ("back_view", 1), ("standing", 2)):
+        engine.repose(photo, pose=pose, seed=seed, frame="pose")
+    first, running, back, other = colours
+    assert np.abs(first - running).max() < 2
+    assert np.abs(first - back).max() < 40  # a back has another photo: the same cloth, turned
+    assert np.abs(first - other).max() > 4
