@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from vunet.drawing.cloth import softly, woven
+from vunet.drawing.ground import cleared
 from vunet.drawing.network import Carried, DrawingNet, Drawn, resized_places
 from vunet.drawing.patterns import patterned
 from vunet.drawing.sheet import DrawingError, Sheet, read_sheet
@@ -21,6 +22,8 @@ from vunet.images import write_png
 DRAWING_PX = 512
 """Longer side of a painted drawing, unless asked otherwise."""
 MOST_DRAWINGS = 64
+_PAINTED = 0.25
+"""Share of painting from which a pixel's colour is the painting's to change."""
 _SPREAD = 1.75
 """Of sampled looks of things, in standard deviations of the prior, whose middle is muted."""
 
@@ -216,17 +219,21 @@ class Painter:
         wh = (max(1, round(W * scale)), max(1, round(H * scale)))
         generated = cv2.resize(_array(drawn.generated), wh, interpolation=cv2.INTER_CUBIC)
         copied = np.zeros((wh[1], wh[0]), np.float32)
+        taken = generated
+        if look is not None and drawn.carried is not None:
+            visible = drawn.visibility[0, 0].float().cpu().numpy()
+            copied = cv2.resize(visible, wh, interpolation=cv2.INTER_LINEAR)
+            taken = self._fetched(drawn.carried, look, (wh[1], wh[0]))
+        if sheet.inside is not None and self.model.config.network == "drawing":
+            whole = generated + copied[..., None] * (taken - generated)
+            change = cleared(whole, sheet.inside, copied) - whole
+            generated = generated + change / np.maximum(1 - copied, _PAINTED)[..., None]
         if sampled > 0:
             inside = self._thing(sheet, generated)
             if inside is not None:
                 generated = woven(generated, inside, seed, sampled)
                 generated = patterned(generated, softly(inside, wh), seed, kind, sampled)
-        image = generated
-        if look is not None and drawn.carried is not None:
-            visible = drawn.visibility[0, 0].float().cpu().numpy()
-            copied = cv2.resize(visible, wh, interpolation=cv2.INTER_LINEAR)
-            taken = self._fetched(drawn.carried, look, (wh[1], wh[0]))
-            image = generated + copied[..., None] * (taken - generated)
+        image = generated + copied[..., None] * (taken - generated)
         return DrawnPicture(
             image=np.clip(np.rint(image), 0, 255).astype(np.uint8),
             invented=np.clip(255 - 255 * copied, 0, 255).astype(np.uint8),
