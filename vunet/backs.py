@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from vunet.hair import along_outline, contrast_of, smooth, unlike_skin
+from vunet.easing import smooth
+from vunet.hair import along_outline, contrast_of, unlike_skin
 
 _SIDE = 0.24
 """Share of a row's width, at each end, that is carried over the rest."""

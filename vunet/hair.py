@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from pose.face import CHIN, FOREHEAD
+from vunet.easing import smooth
 
 RIGHT_CORNER, LEFT_CORNER = 33, 263
 """Of the eyes, in the mesh."""
@@ -235,9 +236,3 @@ def strands(dx: np.ndarray, dy: np.ndarray, unit: float) -> np.ndarray:
         cv2.INTER_LINEAR,
     )
     return found * smooth(np.hypot(dx, dy) / (0.9 * unit))  # all meet in the crown
-
-
-def smooth(x: np.ndarray) -> np.ndarray:
-    """From 0 to 1 with level ends."""
-    t = np.clip(x, 0, 1)
-    return t * t * (3 - 2 * t)

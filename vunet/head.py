@@ -24,8 +24,9 @@ from scipy.spatial.transform import Rotation
 from pose import Pose
 from pose.face import CHIN, FOREHEAD, NOSE_TIP
 from pose.retarget import body_scale
+from vunet.easing import smooth
 from vunet.face.correspond import MESH, areas, barycentric, cells_of
-from vunet.hair import EARS, LEFT_CORNER, RIGHT_CORNER, frame_of, hair_of, paint_hair, smooth
+from vunet.hair import EARS, LEFT_CORNER, RIGHT_CORNER, frame_of, hair_of, paint_hair
 from vunet.render import Layer
 
 _EYES = ((362, LEFT_CORNER), (RIGHT_CORNER, 133))

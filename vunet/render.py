@@ -19,6 +19,7 @@ from torch import Tensor
 from pose import Pose
 from pose.retarget import body_scale
 from vunet import geometry as geo
+from vunet.easing import smooth
 from vunet.framing import SEEN, Window, doubt_outside, person_box, points_of, window_round
 from vunet.model import Painted, Reposer, Warped
 
@@ -247,8 +248,7 @@ def _laid_over(difference: np.ndarray, seen: np.ndarray, pixel: float) -> np.nda
     small = cv2.GaussianBlur(scaled(few, share), (0, 0), 0.9)
     small = scaled(small, 1 / np.maximum(total, 0.02))
     coarse = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
-    sure = np.clip((seen - _DETAIL_FROM) / (_DETAIL_WHOLE - _DETAIL_FROM), 0, 1)
-    sure = np.maximum(sure * sure * (3 - 2 * sure), seen)
+    sure = np.maximum(smooth((seen - _DETAIL_FROM) / (_DETAIL_WHOLE - _DETAIL_FROM)), seen)
     result = scaled(coarse, seen - sure)
     result += scaled(difference, sure)
     return result

@@ -9,7 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from vunet.hair import smooth
+from vunet.easing import smooth
 
 _NEAR, _FAR = 0.006, 0.03
 """Distances from the thing, in heights of the picture, from which its ground is looked at, and
