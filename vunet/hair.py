@@ -10,6 +10,7 @@ What is taken for hair may be a hat or a scarf: it covers the turned head, too.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -182,9 +183,11 @@ def paint_hair(
     reach = (2.4 if hair.long else 1.5) * radius
     x0, y0 = np.maximum(centre - reach, 0).astype(int)
     x1, y1 = np.ceil(centre + reach).astype(int)
-    part, made = colours[y0:y1, x0:x1], invented[y0:y1, x0:x1]
-    if min(part.shape[:2]) < 8:
+    rows, columns = (np.flatnonzero((invented[y0:y1, x0:x1] > 0).any(axis)) for axis in (1, 0))
+    if min(len(rows), len(columns)) < 8:
         return
+    y0, y1, x0, x1 = y0 + rows[0], y0 + rows[-1] + 1, x0 + columns[0], x0 + columns[-1] + 1
+    part, made = colours[y0:y1, x0:x1], invented[y0:y1, x0:x1]
     y, x = np.mgrid[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1]].astype(np.float32)
     away = np.hypot(x - centre[0], y - centre[1]) / radius
     height = frame.heights(x, y)
@@ -218,6 +221,21 @@ def strands(dx: np.ndarray, dy: np.ndarray, unit: float) -> np.ndarray:
         dy: (h, w) the same, downwards.
         unit: Width of the face in pixels.
     """
+    along = np.hypot(dx, dy) / (2.5 * unit)
+    waves = 0.006 * np.sin(23 * along + 3 * np.sin(9 * along))
+    angle = (np.arctan2(dy, dx) / (2 * np.pi) + 0.5 + waves) % 1
+    found = cv2.remap(
+        _raster(),
+        (angle * _ROUND).astype(np.float32),
+        (np.clip(along, 0, 1) * (_ALONG - 1)).astype(np.float32),
+        cv2.INTER_LINEAR,
+    )
+    return found * smooth(np.hypot(dx, dy) / (0.9 * unit))  # all meet in the crown
+
+
+@cache
+def _raster() -> np.ndarray:
+    """(along, round + 1) float32 of mean 0 and deviation 1, strands unrolled."""
     rng = np.random.default_rng(0)
     noise = rng.standard_normal((2, _ALONG, _ROUND)).astype(np.float32)
     raster = np.zeros((_ALONG, _ROUND), np.float32)
@@ -225,14 +243,4 @@ def strands(dx: np.ndarray, dy: np.ndarray, unit: float) -> np.ndarray:
         wrapped = np.tile(layer, (1, 3))
         soft = cv2.GaussianBlur(wrapped, (0, 0), sigmaX=fine, sigmaY=3.5)[:, _ROUND : 2 * _ROUND]
         raster += soft / soft.std()
-    raster = np.concatenate([raster, raster[:, :1]], 1) / raster.std()
-    along = np.hypot(dx, dy) / (2.5 * unit)
-    waves = 0.006 * np.sin(23 * along + 3 * np.sin(9 * along))
-    angle = (np.arctan2(dy, dx) / (2 * np.pi) + 0.5 + waves) % 1
-    found = cv2.remap(
-        raster,
-        (angle * _ROUND).astype(np.float32),
-        (np.clip(along, 0, 1) * (_ALONG - 1)).astype(np.float32),
-        cv2.INTER_LINEAR,
-    )
-    return found * smooth(np.hypot(dx, dy) / (0.9 * unit))  # all meet in the crown
+    return np.concatenate([raster, raster[:, :1]], 1) / raster.std()
