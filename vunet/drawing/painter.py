@@ -224,7 +224,7 @@ class Painter:
             visible = drawn.visibility[0, 0].float().cpu().numpy()
             copied = cv2.resize(visible, wh, interpolation=cv2.INTER_LINEAR)
             taken = self._fetched(drawn.carried, look, (wh[1], wh[0]))
-        if sheet.inside is not None and self.model.config.network == "drawing":
+        if sheet.inside is not None and self._paints_things:
             whole = generated + copied[..., None] * (taken - generated)
             change = cleared(whole, sheet.inside, copied) - whole
             generated = generated + change / np.maximum(1 - copied, _PAINTED)[..., None]
@@ -244,13 +244,19 @@ class Painter:
             weights_sha256=self.weights_sha256,
         )
 
+    @property
+    def _paints_things(self) -> bool:
+        """Whether drawings show single things before a ground."""
+        config = self.model.config
+        own = config.network == "drawing"  # what it is measured against is drawn as it is
+        return own and config.shape == "lines" and not (config.people or config.faces)
+
     def _thing(self, sheet: Sheet, painted: np.ndarray) -> np.ndarray | None:
         """(h, w) bool, where a single thing lies that may be of any cloth; None if there is none.
 
         Where lines are open, that is what the network took for the thing.
         """
-        config = self.model.config
-        if config.shape != "lines" or config.people or config.faces:
+        if not self._paints_things:
             return None
         if sheet.inside is not None:
             return sheet.inside

@@ -51,6 +51,23 @@ def drawing() -> np.ndarray:
     return canvas
 
 
+def test_the_ground_of_things_alone_is_cleared(
+    engine: Engine, drawing: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> np.ndarray:
+        raise AssertionError("cleared")
+
+    config = PRESETS["tiny-pairs"].model
+    assert isinstance(config, DrawingConfig)
+    people = dataclasses.replace(config, size=(256, 192), shape="regions", people=True)
+    path = tmp_path / "people.safetensors"
+    save_network(DrawingNet(people), path, people)
+    monkeypatch.setattr("vunet.drawing.painter.cleared", refuse)
+    Engine.load(path, device="cpu").draw(drawing)
+    with pytest.raises(AssertionError, match="cleared"):
+        engine.draw(drawing)
+
+
 def test_a_drawing_is_painted_at_the_size_asked_for(engine: Engine, drawing: np.ndarray) -> None:
     for size in (256, 512, 700):
         (result,) = engine.draw(drawing, size=size)
