@@ -11,9 +11,9 @@ import numpy as np
 
 from vunet.easing import smooth
 
-_NEAR, _FAR = 0.006, 0.03
+_NEAR, _FAR = 0.002, 0.015
 """Distances from the thing, in heights of the picture, from which its ground is looked at, and
-fully: nearer lie its outline and its shadow."""
+fully: nearer lies its outline."""
 _FRAME = 0.05
 """Width of the border, in the same, whose colours are taken to be the ground's."""
 _LIKE = 15.0

@@ -29,6 +29,10 @@ _NEAREST_COLOUR = 70
 """Largest distance in RGB of a colour from that of the region it is taken for."""
 _BRIDGE_PX = 3
 """Gaps of twice this are bridged, in pixels of the network's picture."""
+_POCKET_PX = 4
+"""Ground that only a gap narrower than twice this joins to the rest lies within an open outline."""
+_STROKE_PX = 21
+"""Widest stroke, in the same, whose middle is taken for the outline."""
 _LEAST_ENCLOSED = 0.04
 _MOST_SHADED = 0.05
 """Share of a drawing with soft changes of colour, unless it is a pencil's work ..."""
@@ -56,7 +60,7 @@ class Sheet:
 
 
 def enclosed(picture: np.ndarray) -> np.ndarray | None:
-    """What the lines of a drawing enclose, small gaps bridged.
+    """What the lines of a drawing enclose, up to their middles, gaps bridged.
 
     Args:
         picture: (h, w, 3) uint8 RGB, dark or coloured on white.
@@ -65,13 +69,36 @@ def enclosed(picture: np.ndarray) -> np.ndarray | None:
         (h, w) bool; None where that is hardly anything, as in open drawings.
     """
     drawn = (picture.min(2) < 200).astype(np.uint8)
-    reach = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _BRIDGE_PX + 1,) * 2)
-    margin = 2 * _BRIDGE_PX
+    reach, margin = _disc(_BRIDGE_PX), 2 * (_BRIDGE_PX + _POCKET_PX)
     closed = cv2.dilate(np.pad(drawn, margin), reach)
     cv2.floodFill(closed, None, (0, 0), (2,))
-    filled = cv2.erode((closed != 2).astype(np.uint8), reach)[margin:-margin, margin:-margin] > 0
-    within = filled.sum() - (drawn > 0).sum()
-    return filled if within > _LEAST_ENCLOSED * filled.size else None
+    outside = _without_pockets(closed == 2)
+    whole = cv2.erode((~outside).astype(np.uint8), reach)[margin:-margin, margin:-margin]
+    if whole.sum() - drawn.sum() <= _LEAST_ENCLOSED * whole.size:
+        return None
+    # of the strokes about it, the inner half
+    to_outside = cv2.distanceTransform(whole, cv2.DIST_L2, 5)
+    to_within = cv2.distanceTransform(1 - (whole & (1 - drawn)), cv2.DIST_L2, 5)
+    stroke = (drawn > 0) & (to_outside + to_within <= _STROKE_PX)
+    return (whole > 0) & ~(stroke & (to_outside < to_within))
+
+
+def _without_pockets(outside: np.ndarray) -> np.ndarray:
+    """(h, w) bool ground, less what is joined to it through a gap narrower than itself."""
+    core = cv2.erode(outside.astype(np.uint8), _disc(_POCKET_PX), borderValue=1)
+    _, labels = cv2.connectedComponents(core, connectivity=4)
+    pockets = (core > 0) & (labels != labels[0, 0])
+    if not pockets.any():
+        return outside
+    apart = [
+        cv2.distanceTransform((~part).astype(np.uint8), cv2.DIST_L2, 5)
+        for part in (pockets, labels == labels[0, 0])
+    ]
+    return outside & (apart[0] >= apart[1])
+
+
+def _disc(radius: int) -> np.ndarray:
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
 
 
 def is_drawn(image: np.ndarray) -> bool:

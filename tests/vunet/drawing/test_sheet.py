@@ -207,3 +207,32 @@ def test_what_lines_enclose_is_found_across_gaps_and_open_drawings_enclose_nothi
     open_one[90:170] = 255
     assert enclosed(open_one) is None
     assert enclosed(np.full((256, 192, 3), 255, np.uint8)) is None
+
+
+@pytest.mark.parametrize("width", [1, 5, 9, 13])
+def test_things_end_in_the_middle_of_a_stroke_however_wide_the_pen(width: int) -> None:
+    picture = np.full((256, 192, 3), 255, np.uint8)
+    cv2.rectangle(picture, (40, 60), (150, 200), (0, 0, 0), width)
+    inside = enclosed(picture)
+    assert inside is not None
+    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+    found = np.array([columns[0], rows[0], columns[-1], rows[-1]])
+    assert np.abs(found - [40, 60, 150, 200]).max() <= 1
+
+
+def test_ground_does_not_flow_into_a_thing_through_a_gap_but_between_sleeve_and_body() -> None:
+    picture = np.full((256, 192, 3), 255, np.uint8)
+    cv2.rectangle(picture, (40, 60), (150, 200), (0, 0, 0), 3)
+    cv2.line(picture, (95, 60), (95, 200), (0, 0, 0), 3)  # a zip, behind which nothing flows
+    picture[120:130, 30:60] = 255  # 10 px of the left side are missing
+    inside = enclosed(picture)
+    assert inside is not None
+    assert inside[80:190, 50:140].all()
+    corners = [(20, 30), (170, 30), (170, 220), (120, 220), (96, 90), (72, 220), (20, 220)]
+    trousers = np.full((256, 192, 3), 255, np.uint8)
+    cv2.polylines(trousers, [np.array(corners)], True, (0, 0, 0), 3)
+    inside = enclosed(trousers)
+    assert inside is not None
+    assert not inside[210, 96]
+    assert not inside[150, 96]
+    assert inside[60, 96]
