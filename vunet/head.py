@@ -226,12 +226,17 @@ def _between(
     """
     _, nearest = KDTree(points).query(places)
     found = values[nearest].copy()
-    a, b, c = (points[triangles[:, k]] for k in range(3))
-    for i, place in enumerate(places):
-        shares = barycentric(place[None], a, b, c)
-        within = int(shares.min(1).argmax())
-        if shares[within].min() > -1e-6:
-            found[i] = shares[within] @ values[triangles[within]]
+    corners = [points[triangles[:, k]] for k in range(3)]
+    # shares are linear in x and y: all of them at once, (N, 3, T)
+    origin = barycentric(np.zeros((1, 2)), *corners)
+    slopes = [barycentric(np.eye(2)[[k]], *corners) - origin for k in range(2)]
+    whole = np.concatenate([places, np.ones((len(places), 1))], 1)
+    shares = np.einsum("nk,ktc->nct", whole, np.stack([*slopes, origin]), optimize=True)
+    least = shares.min(1)
+    within = least.argmax(1)
+    rows = np.flatnonzero(least[np.arange(len(places)), within] > -1e-6)
+    own = within[rows]
+    found[rows] = np.einsum("nc,nca->na", shares[rows, :, own], values[triangles[own]])
     return found
 
 

@@ -14,6 +14,7 @@ import torch
 from vunet.drawing.cloth import softly, woven
 from vunet.drawing.ground import cleared
 from vunet.drawing.network import Carried, DrawingNet, Drawn, resized_places
+from vunet.drawing.outline import Outline
 from vunet.drawing.patterns import patterned
 from vunet.drawing.sheet import DrawingError, Sheet, read_sheet
 from vunet.drawing.subject import MaskFinder, close_up, fitted, object_mask, told_by_colour
@@ -228,6 +229,8 @@ class Painter:
             whole = generated + copied[..., None] * (taken - generated)
             change = cleared(whole, sheet.inside, copied) - whole
             generated = generated + change / np.maximum(1 - copied, _PAINTED)[..., None]
+            line = Outline(sheet.inside, copied)
+            copied, generated, taken = map(line.sharpened, (copied, generated, taken))
         if sampled > 0:
             inside = self._thing(sheet, generated)
             if inside is not None:
