@@ -27,6 +27,11 @@ MINIMUM_CONFIDENCE = 0.5
 """A person counts as found when the better half of the trunk's keypoints reaches this."""
 
 
+_STDERR = threading.RLock()
+_MOST_GRAPHS = 2
+"""Photos that are looked at side by side: somebody's, and that of the pose."""
+
+
 @dataclass(frozen=True, eq=False)
 class Detection:
     """One person found in a photo."""
@@ -45,46 +50,36 @@ class Detection:
 @contextlib.contextmanager
 def silent_stderr() -> Iterator[None]:
     """Keep the start-up chatter of MediaPipe's C++ side off the user's terminal."""
-    saved, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(sink, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(sink)
+    with _STDERR:  # of two threads in here at once the second would put back the first's sink
+        saved, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(sink, 2)
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            os.close(sink)
 
 
-@contextlib.contextmanager
-def without_advice() -> Iterator[None]:
-    """Leave out protobuf's advice to MediaPipe, which nobody here can follow."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "SymbolDatabase.GetPrototype", UserWarning)
-        yield
+# Protobuf's advice to MediaPipe, which nobody here can follow. For good, and not about each call:
+# filters are the process's, and calls run side by side.
+warnings.filterwarnings("ignore", "SymbolDatabase.GetPrototype", UserWarning)
 
 
 class PoseEstimator:
     """Finds people with MediaPipe's BlazePose (full) and its segmentation.
 
     Loading takes about a second, a photo about 25 ms per person on one core. Safe to share between
-    threads: calls are served one after the other.
+    threads: two are served at once, from the second time on that one would have to wait.
     """
 
     def __init__(self, minimum_confidence: float = MINIMUM_CONFIDENCE) -> None:
         os.environ.setdefault("GLOG_minloglevel", "3")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         self._minimum = minimum_confidence
-        self._lock = threading.Lock()
-        with silent_stderr():
-            from mediapipe.python.solutions import pose as blazepose
-
-            self._graph: Any = blazepose.Pose(
-                static_image_mode=True,
-                model_complexity=1,
-                enable_segmentation=True,
-                min_detection_confidence=0.4,
-            )
-            self._run(np.zeros((64, 64, 3), np.uint8))
+        self._free = threading.Condition()
+        self._idle = [_graph()]
+        self._graphs, self._waits = 1, 0
 
     def find(self, image: np.ndarray, max_people: int = 1) -> list[Detection]:
         """Find people in a photo.
@@ -109,9 +104,9 @@ class PoseEstimator:
             small = cv2.resize(image, wh, interpolation=cv2.INTER_AREA)
         found: list[tuple[np.ndarray, np.ndarray]] = []
         canvas = small.copy()
-        with self._lock:
+        with self._borrowed() as graph:
             for _ in range(max_people):
-                person = self._detect_padded(canvas, retry=not found)
+                person = self._detect_padded(graph, canvas, retry=not found)
                 if person is None or any(_same(person, other) for other in found):
                     break
                 found.append(person)
@@ -128,10 +123,34 @@ class PoseEstimator:
         people = self.find(image, max_people=max(3, person or 1))
         return choose_person(people, person, name)
 
-    def _run(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    @contextlib.contextmanager
+    def _borrowed(self) -> Iterator[Any]:
+        """A graph that nobody else uses meanwhile."""
+        with self._free:
+            another = not self._idle and self._graphs < _MOST_GRAPHS and self._waits > 0
+            if another:
+                self._graphs += 1
+            else:
+                self._waits += not self._idle
+                self._free.wait_for(lambda: self._idle)
+                graph = self._idle.pop()
+        if another:
+            try:
+                graph = _graph()
+            except BaseException:
+                with self._free:
+                    self._graphs -= 1
+                raise
+        try:
+            yield graph
+        finally:
+            with self._free:
+                self._idle.append(graph)
+                self._free.notify()
+
+    def _run(self, graph: Any, image: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:  # noqa: ANN401 - MediaPipe's
         """One pass: landmarks (33, 3) as x, y in pixels and visibility, and the mask (H, W)."""
-        with without_advice():
-            result = self._graph.process(np.ascontiguousarray(image))
+        result = graph.process(np.ascontiguousarray(image))
         if result.pose_landmarks is None:
             return None
         height, width = image.shape[:2]
@@ -145,16 +164,20 @@ class PoseEstimator:
         return points, mask
 
     def _detect_padded(
-        self, image: np.ndarray, *, retry: bool
+        self,
+        graph: Any,  # noqa: ANN401 - MediaPipe's
+        image: np.ndarray,
+        *,
+        retry: bool,
     ) -> tuple[np.ndarray, np.ndarray] | None:
         """Detect; people cut off by the border are often found only with space around them."""
-        person = self._run(image)
+        person = self._run(graph, image)
         if person is not None or not retry:
             return person
         height, width = image.shape[:2]
         pad = max(height, width) // 4
         padded = cv2.copyMakeBorder(image, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
-        person = self._run(padded)
+        person = self._run(graph, padded)
         if person is None:
             return None
         points, mask = person
@@ -173,6 +196,21 @@ class PoseEstimator:
         confidence = np.clip(points[:, 2], 1e-3, 1)
         pose = Pose(MEDIAPIPE33, keypoints, confidence, (height, width))
         return Detection(pose, mask)
+
+
+def _graph() -> Any:  # noqa: ANN401 - MediaPipe's
+    """MediaPipe's graph, loaded and run once."""
+    with silent_stderr():
+        from mediapipe.python.solutions import pose as blazepose
+
+        graph: Any = blazepose.Pose(
+            static_image_mode=True,
+            model_complexity=1,
+            enable_segmentation=True,
+            min_detection_confidence=0.4,
+        )
+        graph.process(np.zeros((64, 64, 3), np.uint8))
+    return graph
 
 
 def _same(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]) -> bool:

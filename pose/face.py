@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pose.estimator import silent_stderr, without_advice
+from pose.estimator import silent_stderr
 
 POINTS = 478
 """Points of a mesh: 468 of the face, then five of each iris, middle first."""
@@ -82,9 +82,8 @@ class FaceFinder:
             )
             # what they have to say at their first picture, they say here
             blank = np.full((64, 64, 3), 255, np.uint8)
-            with without_advice():
-                for graph in (self._graph, self._far, self._people):
-                    graph.process(blank)
+            for graph in (self._graph, self._far, self._people):
+                graph.process(blank)
 
     def find(self, image: np.ndarray) -> list[FaceDetection]:
         """The faces of a picture, largest first; four at most.
@@ -115,8 +114,7 @@ class FaceFinder:
 
     def _find_far(self, image: np.ndarray) -> list[FaceDetection]:
         """Faces of people who stand far off: found small, then looked at closely."""
-        with without_advice():
-            found = self._far.process(np.ascontiguousarray(image)).detections or ()
+        found = self._far.process(np.ascontiguousarray(image)).detections or ()
         height, width = image.shape[:2]
         faces = []
         for detection in found[:_MOST]:
@@ -136,13 +134,12 @@ class FaceFinder:
 
     def person(self, image: np.ndarray) -> np.ndarray:
         """(H, W) uint8, 255 where a photo (H, W, 3) uint8 RGB shows people, hair and clothes."""
-        with self._lock, without_advice():
+        with self._lock:
             found = self._people.process(np.ascontiguousarray(image)).segmentation_mask
         return np.where(np.asarray(found) > 0.5, 255, 0).astype(np.uint8)
 
     def _run(self, image: np.ndarray) -> list[np.ndarray]:
-        with without_advice():
-            result = self._graph.process(np.ascontiguousarray(image))
+        result = self._graph.process(np.ascontiguousarray(image))
         height, width = image.shape[:2]
         size = np.array([width, height, width])
         meshes = [

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
 import cv2
@@ -146,6 +148,9 @@ class Engine:
         self.weights_sha256 = weights_sha256
         self.device = device
         self._lock = threading.Lock()
+        # for what need not wait for each other: one core finds a pose or fills a background in,
+        # while the other is at the photo or the network
+        self._aside = ThreadPoolExecutor(2, thread_name_prefix="vunet")
         # bf16 pays only where the processor multiplies it in hardware
         self.amp = has_fast_bf16(device)
 
@@ -313,6 +318,7 @@ class Engine:
         Raises:
             ValueError: One sentence naming what cannot be used, why, and the way out.
         """
+        resolved = self._resolving(pose)
         base = self._found(appearance, person, "the appearance photo", base=True)
         others = [
             self._found(photo, None, f"further photo {number}")
@@ -325,7 +331,7 @@ class Engine:
             {region: [s.pose for s in subjects] for region in _REGIONS},
             partial(draw_subjects, self.model, subjects, noise=self._noise(seed), amp=self.amp),
             subjects,
-            pose,
+            resolved,
             warnings,
             frame=frame,
             background=background,
@@ -403,7 +409,7 @@ class Engine:
             },
             partial(draw_mix, self.model, subjects, shares, noise=self._noise(seed), amp=self.amp),
             [s for s, of in zip(subjects, shares, strict=True) if of[HEAD] > _LENDS],
-            own.subject.pose if pose is None else pose,
+            self._resolving(own.subject.pose if pose is None else pose),
             warnings,
             frame=frame,
             background=background,
@@ -638,7 +644,7 @@ class Engine:
         showing: Mapping[str, Sequence[Pose]],
         draw: Callable[[Pose, tuple[int, int]], Layer],
         faces: Sequence[Subject],
-        pose: ImageLike | Pose,
+        resolving: Future[ResolvedPose],
         notes: Sequence[str],
         *,
         frame: Frame,
@@ -656,7 +662,7 @@ class Engine:
             raise EngineError(f"frame must be appearance or pose, got {frame!r}")
         self._check_size(size)
         subject = base.subject
-        resolved = resolve_pose(pose, person=None, estimator=self.estimator)
+        resolved = resolving.result()
         self._check_background(background, resolved)
         warnings = [*resolved.warnings, *notes]
         target, canvas = resolved.pose, subject.image.shape[:2]
@@ -672,26 +678,35 @@ class Engine:
                 target = replace(with_limbs_of(target, subject.pose), size=canvas)
         target, canvas = _resized(target, canvas, size)
         warnings += _not_shown(showing, target)
-        with self._lock:
+        turned = self._aside.submit(self._turned_face, faces, target)
+        filling = self._aside.submit(self._background, background, base, resolved, canvas)
+        with self._lock, _one_core_left(to=(turned, filling)):
             layer = draw(target, canvas)
-        layer = self._with_face(layer, faces, target)
-        behind = self._background(background, base, resolved, canvas)
+        face, whose = turned.result()
+        if face is not None and whose is not None:
+            layer = head.with_face(layer, whose.image, whose.mask, face, whose.pose, target)
+        behind = filling.result()
         if background == "source":
             layer, behind = _with_unmoved(layer, behind, subject)
         return self._finish(layer, behind, target, warnings, seed, background == "transparent")
 
-    def _with_face(self, layer: Layer, subjects: Sequence[Subject], target: Pose) -> Layer:
-        """A drawn person, their face turned in space where their head has turned."""
+    def _resolving(self, pose: ImageLike | Pose) -> Future[ResolvedPose]:
+        """A pose, understood while something else is done."""
+        return self._aside.submit(resolve_pose, pose, person=None, estimator=self.estimator)
+
+    def _turned_face(
+        self, subjects: Sequence[Subject], target: Pose
+    ) -> tuple[head.SeenFace | None, Subject | None]:
+        """The face that is to be turned in space, and whose; None where no head has turned."""
         if not self.model.config.texture or not subjects:
-            return layer
+            return None, None
         turns = [head.unlike(subject.pose, target) for subject in subjects]
         if min(turns) < head.TURNED:
-            return layer
+            return None, None
         subject = subjects[int(np.argmin(turns))]
         face = self._face_of(subject)
-        if face is None:
-            return layer
-        return head.with_face(layer, subject.image, subject.mask, face, subject.pose, target)
+        _ = face and face.surface  # found here rather than when it is waited for
+        return face, subject
 
     def _face_of(self, subject: Subject) -> head.SeenFace | None:
         """A subject's face in their photo, looked for once; None if none is found."""
@@ -783,6 +798,23 @@ class Engine:
             weights_sha256=self.weights_sha256,
             transparent=transparent,
         )
+
+
+@contextlib.contextmanager
+def _one_core_left(to: Sequence[Future[Any]]) -> Iterator[None]:
+    """Keep torch off one core while something is done aside.
+
+    Its threads wait for each other all the time, and each time for the one that shares its core.
+    """
+    threads = torch.get_num_threads()
+    if threads < 2 or all(future.done() for future in to):
+        yield
+        return
+    torch.set_num_threads(threads - 1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _kept_looks(strength: float, n: int, *, given: bool) -> list[float]:

@@ -160,13 +160,12 @@ class SeenFace:
     """(478, 3) in the photo's pixels."""
 
     @cached_property
-    def surface(self) -> _Surface:
-        """Its triangles, laid once for many pictures.
-
-        Raises:
-            QhullError: If the mesh is without extent.
-        """
-        return _surface(self.mesh)
+    def surface(self) -> _Surface | None:
+        """Its triangles, laid once for many pictures; None if the mesh is without extent."""
+        try:
+            return _surface(self.mesh)
+        except QhullError:
+            return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,9 +275,8 @@ def with_face(
     yaw = np.degrees(np.arctan2(frame.ahead[0], -frame.ahead[2]))
     if amount <= 0 or abs(yaw) > _MOST:
         return layer
-    try:
-        surface = face.surface
-    except QhullError:  # a mesh without extent
+    surface = face.surface
+    if surface is None:
         return layer
     height, width = layer.alpha.shape
     x0, y0 = np.maximum(np.floor(moved[:, :2].min(0)).astype(int) - 2, 0)

@@ -19,6 +19,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image, PngImagePlugin
 
@@ -39,6 +40,8 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 _READABLE = "JPEG, PNG, WebP, GIF, BMP, TIFF, PPM or AVIF"
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_PNG_HEAD = 33
+"""Bytes of a PNG's signature and first chunk."""
 _WRITABLE = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 _GIVEN = "the given picture"
 
@@ -390,18 +393,28 @@ def write_png(
                 f"{shown(path)} cannot be transparent, being a JPEG; write to a name ending in .png"
             )
         image = np.dstack([image, mask])
-    buffer = io.BytesIO()
-    picture = Image.fromarray(np.ascontiguousarray(image))
     if kind == "JPEG":
+        buffer = io.BytesIO()
+        picture = Image.fromarray(np.ascontiguousarray(image))
         picture.save(buffer, "JPEG", quality=95, subsampling=0)
+        write_atomic(path, buffer.getvalue())
     else:
-        info = PngImagePlugin.PngInfo()
-        for key, value in (text or {}).items():
-            # A lone surrogate, as in a file name that is not UTF-8, has no place in UTF-8.
-            info.add_itxt(key, value.encode("utf-8", "backslashreplace").decode("utf-8"))
-        # a third of the time of Pillow's usual level, for files a quarter larger
-        picture.save(buffer, "PNG", pnginfo=info, compress_level=1)
-    write_atomic(path, buffer.getvalue())
+        write_atomic(path, _png(image, text or {}))
+
+
+def _png(image: np.ndarray, text: dict[str, str]) -> bytes:
+    """A PNG of (H, W, 3 or 4) uint8; OpenCV writes one in half of Pillow's time."""
+    order = cv2.COLOR_RGB2BGR if image.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
+    done, encoded = cv2.imencode(".png", cv2.cvtColor(image, order))
+    if not done:
+        raise OutputError("the picture cannot be made into a PNG; write to a name ending in .jpg")
+    data, chunks = encoded.tobytes(), io.BytesIO()
+    for key, value in text.items():
+        # A lone surrogate, as in a file name that is not UTF-8, has no place in UTF-8.
+        words = value.encode("utf-8", "backslashreplace")
+        body = key.encode("latin-1", "strict") + bytes(5) + words  # no language, not compressed
+        PngImagePlugin.putchunk(chunks, b"iTXt", body)
+    return data[:_PNG_HEAD] + chunks.getvalue() + data[_PNG_HEAD:]
 
 
 def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:

@@ -8,7 +8,9 @@ nothing of files, detectors or backgrounds.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -38,6 +40,10 @@ _COARSE_PX = 2.0
 """Deviation in the network's pixels of the blur that parts coarse colours from fine detail."""
 _DETAIL_FROM, _DETAIL_WHOLE = 0.2, 0.5
 """Visibility from which the photo's fine detail is taken, and at which all of it is."""
+_FINER = 2.0
+"""Places of the grid through which values are enlarged, per cell."""
+_BESIDE = ThreadPoolExecutor(2, thread_name_prefix="vunet-photos")
+"""Fetches photos' pixels on another core than the one that enlarges what was painted."""
 _UNMOVED_PX = 0.75
 """Pixels that are moved farther on the canvas have moved."""
 
@@ -181,14 +187,17 @@ def compose_layer(
     def enlarge(t: Tensor, interpolation: int = cv2.INTER_CUBIC) -> np.ndarray:
         return resample(to_array(t), to_window, region, interpolation)
 
+    fetching = [_BESIDE.submit(_fetch, photo, to_window, canvas, region) for photo in photos]
     part = enlarge(127.5 * (painted.generated + 1))
     coverage = torch.sigmoid(painted.alpha_logits)
     cover = np.clip(enlarge(coverage)[..., 0], 0, 1)
+    inner = enlarge(-F.max_pool2d(-coverage, 3, 1, 1), cv2.INTER_LINEAR)[..., 0]
+    fade = _edge_fade(to_window, region)
     made = np.ones_like(cover)
-    if photos:
-        fetched = _fetch(photos[0], to_window, canvas, region)
-        for other in photos[1:]:
-            fetched.add(_fetch(other, to_window, canvas, region))
+    if fetching:
+        fetched = fetching[0].result()
+        for other in fetching[1:]:
+            fetched.add(other.result())
         seen = np.clip(enlarge(painted.visibility)[..., 0], 0, 1)
         seen = np.minimum(seen, np.clip(2.0 * fetched.found, 0, 1))
         difference = fetched.colour
@@ -196,12 +205,11 @@ def compose_layer(
         part += _laid_over(difference, seen, 1 / to_window.scale)
         made = 1 - seen * (1 - fetched.carried_on)
         unmoved[y0:y1, x0:x1] = fetched.unmoved
-    inner = enlarge(-F.max_pool2d(-coverage, 3, 1, 1), cv2.INTER_LINEAR)[..., 0]
     part = _without_fringe(part, inner, 1 / to_window.scale)
     # enlarging softens the outline: steepen it again
     steep = float(np.clip(1 / to_window.scale, 1.0, 3.0))
     cover = np.clip((cover - _OUTLINE) * steep / (2 - 2 * _OUTLINE) + 0.5, 0, 1)
-    cover *= _edge_fade(to_window, region)
+    cover *= fade
     cover[cover < _CLIP_SHARE] = 0
     inside = (slice(y0, y1), slice(x0, x1))
     colour[inside] = part
@@ -236,7 +244,7 @@ def _laid_over(difference: np.ndarray, seen: np.ndarray, pixel: float) -> np.nda
     Adelson 1983) keep it crisp and its colours still pass softly into what is painted.
 
     Args:
-        difference: (H, W, 3) float32, copied less painted colours.
+        difference: (H, W, 3) float32, copied less painted colours; its memory is made use of.
         seen: (H, W) float32 in [0, 1], the share of copied pixels.
         pixel: Size of a network's pixel in pixels of these pictures.
     """
@@ -246,17 +254,21 @@ def _laid_over(difference: np.ndarray, seen: np.ndarray, pixel: float) -> np.nda
     few, share = (cv2.resize(x, wh, interpolation=cv2.INTER_AREA) for x in (difference, seen))
     total = cv2.GaussianBlur(share, (0, 0), 0.9)
     small = cv2.GaussianBlur(scaled(few, share), (0, 0), 0.9)
-    small = scaled(small, 1 / np.maximum(total, 0.02))
+    small = scaled(small, 1 / np.maximum(total, 0.02), small)
     coarse = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
     sure = np.maximum(smooth((seen - _DETAIL_FROM) / (_DETAIL_WHOLE - _DETAIL_FROM)), seen)
-    result = scaled(coarse, seen - sure)
-    result += scaled(difference, sure)
+    result = scaled(coarse, seen - sure, coarse)
+    result += scaled(difference, sure, difference)
     return result
 
 
-def scaled(values: np.ndarray, factor: np.ndarray) -> np.ndarray:
-    """Pixels (H, W, C) float32 times a factor each, (H, W) float32; several times numpy's speed."""
-    return cv2.multiply(values, cv2.merge([factor] * values.shape[2]), dtype=cv2.CV_32F)
+def scaled(values: np.ndarray, factor: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """Pixels (H, W, C) float32 times a factor each, (H, W) float32; several times numpy's speed.
+
+    `out` takes the result, and may be `values`: fresh memory costs more than the work.
+    """
+    factors = cv2.merge([factor] * values.shape[2])
+    return cv2.multiply(values, factors, factors if out is None else out, dtype=cv2.CV_32F)
 
 
 def _edge_fade(window: Window, region: tuple[int, int, int, int]) -> np.ndarray:
@@ -292,7 +304,7 @@ def _without_fringe(colour: np.ndarray, inner: np.ndarray, pixel: float) -> np.n
     # far from any sure pixel (thin fingers) the colour stays
     trust = np.clip(total / 0.05, 0, 1) * (1 - sure)
     spread -= colour
-    spread = scaled(spread, trust)
+    spread = scaled(spread, trust, spread)
     spread += colour
     return spread
 
@@ -319,21 +331,26 @@ def resample(
     border: int = cv2.BORDER_REPLICATE,
 ) -> np.ndarray:
     """Values (h, w, C) laid over a window -> (H', W', C) at the pixels of a canvas's region."""
-    w = values.shape[1]
-    step = w / window.size[1] * window.scale  # cells per canvas pixel
     x0, y0, x1, y1 = region
     wh = (x1 - x0, y1 - y0)
-    # canvas pixel centre + 0.5 -> cell coordinates with integer centres
+    step = values.shape[1] / window.size[1] * window.scale  # cells per canvas pixel
+    # The region is first laid out on a grid of its own, which whole-picture resizing, many times
+    # faster than warping, then brings to size.
+    few = tuple(min(side, max(1, round(_FINER * side * step))) for side in wh)
+    across, down = step * wh[0] / few[0], step * wh[1] / few[1]  # cells per place of the grid
+    # place's centre + 0.5 -> cell coordinates with integer centres
     matrix = np.array(
         [
-            [step, 0, (x0 + 0.5 - window.left) * step - 0.5],
-            [0, step, (y0 + 0.5 - window.top) * step - 0.5],
+            [across, 0, (x0 - window.left) * step + 0.5 * across - 0.5],
+            [0, down, (y0 - window.top) * step + 0.5 * down - 0.5],
         ]
     )
     if step > 1.5:  # shrinking: average first
         values = cv2.GaussianBlur(values, (0, 0), 0.4 * step)  # symmetric, so nothing moves
     flags = interpolation | cv2.WARP_INVERSE_MAP
-    moved = cv2.warpAffine(values, matrix, wh, flags=flags, borderMode=border)
+    moved = cv2.warpAffine(values, matrix, few, flags=flags, borderMode=border)
+    if few != wh:
+        moved = cv2.resize(moved, wh, interpolation=interpolation)
     return moved if moved.ndim == 3 else moved[..., None]
 
 
@@ -367,7 +384,7 @@ class _Fetched:
     """(H', W') float32 sum of those that no photo of the subject shows, see `Carried.made`."""
 
     def add(self, other: _Fetched) -> None:
-        """Add another photo's pixels."""
+        """Add another photo's pixels, before anything is asked of them."""
         self.total += other.total
         self.elsewhere += other.elsewhere
 
@@ -376,7 +393,7 @@ class _Fetched:
         """(H', W') in [0, 1], which of the pixels found are not of that place in the photo."""
         return np.clip(self.elsewhere / np.maximum(self.found, 1e-3), 0, 1)
 
-    @property
+    @cached_property
     def found(self) -> np.ndarray:
         """(H', W') how surely the photos show each pixel."""
         return self.total[..., 3] * np.float32(1 / 255)
@@ -392,6 +409,7 @@ class _Fetched:
         return self.still / np.maximum(self.shares, 0.05)
 
 
+@torch.inference_mode()
 def _fetch(
     carried: Carried,
     to_window: Window,
@@ -452,9 +470,10 @@ def _fetch(
         v = v + shift[..., 1] * per_px[1] - np.float32(0.5)
         taken = cv2.remap(photo, u, v, cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT)
         view = (slice(by0 - y0, by1 - y0), slice(bx0 - x0, bx1 - x0))
-        total[view] += scaled(taken, share[..., 0])
+        taken = scaled(taken, share[..., 0])
+        total[view] += taken
         if p in carried.made:
-            elsewhere[view] += share[..., 0] * taken[..., 3] / 255
+            elsewhere[view] += taken[..., 3] / 255
         if not comparable:
             continue
         around = resample(

@@ -253,7 +253,7 @@ def test_detail_is_copied_whole_where_colours_are_blended() -> None:
     difference = np.repeat((chequer + 60)[..., None], 3, 2).astype(np.float32)  # mean 80
     for seen in (0.0, 0.1, 0.5, 0.8, 1.0):
         share = np.full((size, size), seen, np.float32)
-        laid = render._laid_over(difference, share, 3.0)[20:-20, 20:-20]
+        laid = render._laid_over(difference.copy(), share, 3.0)[20:-20, 20:-20]
         assert laid.mean() == pytest.approx(80 * seen, abs=1.5)
         contrast = laid.std() / difference[20:-20, 20:-20].std()
         assert contrast == pytest.approx(1.0 if seen >= 0.5 else seen, abs=0.03)
