@@ -126,26 +126,23 @@ class PoseEstimator:
     @contextlib.contextmanager
     def _borrowed(self) -> Iterator[Any]:
         """A graph that nobody else uses meanwhile."""
+        graph: Any = None
         with self._free:
-            another = not self._idle and self._graphs < _MOST_GRAPHS and self._waits > 0
-            if another:
+            if not self._idle and self._graphs < _MOST_GRAPHS and self._waits > 0:
                 self._graphs += 1
             else:
                 self._waits += not self._idle
                 self._free.wait_for(lambda: self._idle)
                 graph = self._idle.pop()
-        if another:
-            try:
-                graph = _graph()
-            except BaseException:
-                with self._free:
-                    self._graphs -= 1
-                raise
         try:
+            graph = graph or _graph()
             yield graph
         finally:
             with self._free:
-                self._idle.append(graph)
+                if graph is None:
+                    self._graphs -= 1
+                else:
+                    self._idle.append(graph)
                 self._free.notify()
 
     def _run(self, graph: Any, image: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:  # noqa: ANN401 - MediaPipe's
