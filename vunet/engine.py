@@ -1,4 +1,10 @@
-"""The one way to use the networks: command line, app and tests all go through `Engine`."""
+"""The one way to use the networks: command line, app and tests all go through `Engine`.
+
+A re-pose takes two cores, so what need not wait goes aside (`Engine._aside`):
+
+    photo -> person ---+-> network -> picture at the photo's resolution --+-> face laid on -> result
+    pose -> skeleton --+-> the face in space, the ground without person --+
+"""
 
 from __future__ import annotations
 
