@@ -19,7 +19,6 @@ import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 from PIL import Image, PngImagePlugin
 
@@ -404,6 +403,8 @@ def write_png(
 
 def _png(image: np.ndarray, text: dict[str, str]) -> bytes:
     """A PNG of (H, W, 3 or 4) uint8; OpenCV writes one in half of Pillow's time."""
+    import cv2  # half of the commands do without
+
     order = cv2.COLOR_RGB2BGR if image.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
     done, encoded = cv2.imencode(".png", cv2.cvtColor(image, order))
     if not done:

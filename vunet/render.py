@@ -42,7 +42,7 @@ _DETAIL_FROM, _DETAIL_WHOLE = 0.2, 0.5
 """Visibility from which the photo's fine detail is taken, and at which all of it is."""
 _FINER = 2.0
 """Places of the grid through which values are enlarged, per cell."""
-_BESIDE = ThreadPoolExecutor(2, thread_name_prefix="vunet-photos")
+_BESIDE = ThreadPoolExecutor(1, thread_name_prefix="vunet-photos")
 """Fetches photos' pixels on another core than the one that enlarges what was painted."""
 _UNMOVED_PX = 0.75
 """Pixels that are moved farther on the canvas have moved."""
