@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 from weakref import WeakKeyDictionary
 
 import cv2
@@ -686,10 +686,11 @@ class Engine:
         warnings += _not_shown(showing, target)
         turned = self._aside.submit(self._turned_face, faces, target)
         filling = self._aside.submit(self._background, background, base, resolved, canvas)
-        with self._lock, _one_core_left(to=(turned, filling)):
+        with self._lock, _one_core_left():
             layer = draw(target, canvas)
-        face, whose = turned.result()
-        if face is not None and whose is not None:
+        seen = turned.result()
+        if seen is not None:
+            face, whose = seen
             layer = head.with_face(layer, whose.image, whose.mask, face, whose.pose, target)
         behind = filling.result()
         if background == "source":
@@ -702,16 +703,18 @@ class Engine:
 
     def _turned_face(
         self, subjects: Sequence[Subject], target: Pose
-    ) -> tuple[head.SeenFace | None, Subject | None]:
+    ) -> tuple[head.SeenFace, Subject] | None:
         """The face that is to be turned in space, and whose; None where no head has turned."""
         if not self.model.config.texture or not subjects:
-            return None, None
+            return None
         turns = [head.unlike(subject.pose, target) for subject in subjects]
         if min(turns) < head.TURNED:
-            return None, None
+            return None
         subject = subjects[int(np.argmin(turns))]
         face = self._face_of(subject)
-        _ = face and face.surface  # found here rather than when it is waited for
+        if face is None:
+            return None
+        _ = face.surface  # found here rather than when it is waited for
         return face, subject
 
     def _face_of(self, subject: Subject) -> head.SeenFace | None:
@@ -807,16 +810,15 @@ class Engine:
 
 
 @contextlib.contextmanager
-def _one_core_left(to: Sequence[Future[Any]]) -> Iterator[None]:
-    """Keep torch off one core while something is done aside.
+def _one_core_left() -> Iterator[None]:
+    """Keep torch off one core, for what is done aside.
 
     Its threads wait for each other all the time, and each time for the one that shares its core.
+    Always, whether something is done aside or not: other threads round otherwise, and the same
+    call is to give the same picture.
     """
     threads = torch.get_num_threads()
-    if threads < 2 or all(future.done() for future in to):
-        yield
-        return
-    torch.set_num_threads(threads - 1)
+    torch.set_num_threads(max(1, threads - 1))
     try:
         yield
     finally:

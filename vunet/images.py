@@ -392,13 +392,14 @@ def write_png(
                 f"{shown(path)} cannot be transparent, being a JPEG; write to a name ending in .png"
             )
         image = np.dstack([image, mask])
-    if kind == "JPEG":
-        buffer = io.BytesIO()
-        picture = Image.fromarray(np.ascontiguousarray(image))
-        picture.save(buffer, "JPEG", quality=95, subsampling=0)
-        write_atomic(path, buffer.getvalue())
-    else:
-        write_atomic(path, _png(image, text or {}))
+    write_atomic(path, _jpeg(image) if kind == "JPEG" else _png(image, text or {}))
+
+
+def _jpeg(image: np.ndarray) -> bytes:
+    """A JPEG of (H, W, 3) uint8."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(image)).save(buffer, "JPEG", quality=95, subsampling=0)
+    return buffer.getvalue()
 
 
 def _png(image: np.ndarray, text: dict[str, str]) -> bytes:
@@ -409,12 +410,13 @@ def _png(image: np.ndarray, text: dict[str, str]) -> bytes:
     done, encoded = cv2.imencode(".png", cv2.cvtColor(image, order))
     if not done:
         raise OutputError("the picture cannot be made into a PNG; write to a name ending in .jpg")
-    data, chunks = encoded.tobytes(), io.BytesIO()
+    info, chunks = PngImagePlugin.PngInfo(), io.BytesIO()
     for key, value in text.items():
         # A lone surrogate, as in a file name that is not UTF-8, has no place in UTF-8.
-        words = value.encode("utf-8", "backslashreplace")
-        body = key.encode("latin-1", "strict") + bytes(5) + words  # no language, not compressed
-        PngImagePlugin.putchunk(chunks, b"iTXt", body)
+        info.add_itxt(key, value.encode("utf-8", "backslashreplace").decode("utf-8"))
+    for chunk in info.chunks:
+        PngImagePlugin.putchunk(chunks, *chunk[:2])
+    data = encoded.tobytes()
     return data[:_PNG_HEAD] + chunks.getvalue() + data[_PNG_HEAD:]
 
 

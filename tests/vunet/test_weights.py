@@ -86,6 +86,15 @@ def _seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def test_a_photo_gives_the_same_picture_however_often_it_is_used(engine: Engine):
+    from apps.demo import example
+
+    prepared = engine.prepare(example(1))
+    pictures = [engine.repose(photo, "lunge").image for photo in (example(1), prepared, prepared)]
+    assert np.array_equal(pictures[0], pictures[1])
+    assert np.array_equal(pictures[1], pictures[2])  # ground and face are known by then
+
+
 def test_unseen_legs_are_drawn_by_the_seed_and_the_rest_is_not(engine: Engine):
     from apps.demo import example
     from vunet.images import read_image
