@@ -226,6 +226,7 @@ def press(visit: Any, name: str) -> None:
 
 
 def number(visit: Any, name: str, value: str) -> None:
+    visit.settled(f"face-{name}")  # what has just been unfolded is still being set up
     field = visit.page.locator(f"#face-{name} input[type=number]")
     field.fill(value)
     field.press("Enter")

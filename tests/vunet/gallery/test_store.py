@@ -88,7 +88,7 @@ def test_index_finds_what_exact_search_finds(store: Store, few: int):
     found = [set(paths(store, query, 10)) for query in unit(50, 24, 4)]
     shared = sum(len(a & b) for a, b in zip(exact, found, strict=True))
     assert shared >= 0.95 * 500
-    for number in range(0, 2000, 97):
+    for number in range(2000):  # none is left out of the graph
         assert paths(store, vectors[number], 1) == [f"{number}.jpg"]
 
 
