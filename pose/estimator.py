@@ -220,7 +220,7 @@ def _same(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]) ->
 def _paint_over(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Replace a person by the picture's median colour, so that the next one can be found."""
     side = max(3, round(0.02 * max(image.shape[:2])) | 1)
-    grown = cv2.dilate((mask > 0.3).astype(np.uint8), np.ones((side, side), np.uint8)) > 0
-    painted = image.copy()
-    painted[grown] = np.median(image[::4, ::4].reshape(-1, 3), axis=0).astype(np.uint8)
-    return painted
+    grown = cv2.dilate((mask > 0.3).astype(np.uint8), np.ones((side, side), np.uint8))
+    painted = np.empty_like(image)
+    painted[:] = np.median(image[::4, ::4].reshape(-1, 3), axis=0).astype(np.uint8)
+    return cv2.copyTo(image, 1 - grown, painted)

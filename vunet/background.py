@@ -114,9 +114,12 @@ def grow_mask(mask: np.ndarray) -> np.ndarray:
     reach, down = max(1, round(GROWTH * side)), round(SHADOW_GROWTH * side)
     if not hole.any():
         return hole
-    hole = (cv2.distanceTransform(1 - hole, cv2.DIST_L2, 5) <= reach).astype(np.uint8)
+    y0, y1, x0, x1 = _box(hole)
+    room = reach + down + 1
+    part = hole[max(0, y0 - room) : y1 + room, max(0, x0 - room) : x1 + room]
+    part[:] = cv2.distanceTransform(1 - part, cv2.DIST_L2, 5) <= reach
     if down:
-        hole = cv2.dilate(hole, np.ones((down + 1, 1), np.uint8), anchor=(0, down))
+        part[:] = cv2.dilate(part, np.ones((down + 1, 1), np.uint8), anchor=(0, down))
     return hole
 
 
@@ -371,9 +374,11 @@ def _fill(image: np.ndarray, hole: np.ndarray, window: Window) -> np.ndarray:
     y0, y1, x0, x1 = window
     finest = min(LEVELS_PX[-1], side)
     wh = (max(1, round(width * finest / side)), max(1, round(height * finest / side)))
-    known = 1 - hole.astype(np.float32)
-    base = _reduced(image.astype(np.float32), known, wh)
-    base_hole = cv2.resize(known, wh, interpolation=cv2.INTER_AREA) < 0.999
+    known = 1 - hole
+    weight = cv2.resize(known.astype(np.float32), wh, interpolation=cv2.INTER_AREA)
+    base = cv2.resize(cv2.bitwise_and(image, image, mask=known), wh, interpolation=cv2.INTER_AREA)
+    base = base / np.maximum(weight, 1e-3)[..., None]  # no trace of the person leaks out
+    base_hole = weight < 0.999
 
     guess = np.zeros((1, 1, 3), np.float32)
     offset: np.ndarray | None = None  # (h, w, 2) y, x from a pixel to its source
@@ -397,10 +402,16 @@ def _fill(image: np.ndarray, hole: np.ndarray, window: Window) -> np.ndarray:
                 origin = _follow(level, offset)
             offset, guess = level.shifts(origin), level.inner(level.grid).copy()
     colours = _enlarged(guess, (height, width))
-    if offset is None:
-        return colours[y0:y1, x0:x1]
-    detail = (image - colours) * known[..., None]
-    return colours[y0:y1, x0:x1] + _moved(detail, offset, window)
+    filled = colours[y0:y1, x0:x1].copy()
+    if offset is not None:
+        x, y = _sources(offset, (height, width), window)
+        own, coarse, there = (
+            cv2.remap(picture, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+            for picture in (image, colours, known)
+        )
+        detail = cv2.subtract(own, coarse, dtype=cv2.CV_32F)
+        cv2.add(filled, detail, filled, mask=there)
+    return filled
 
 
 def _search_coarse(level: _Level) -> np.ndarray:
@@ -440,19 +451,21 @@ def _enlarged(small: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return cv2.resize(small.astype(np.float32), shape[::-1], interpolation=cv2.INTER_LINEAR)
 
 
-def _moved(detail: np.ndarray, offset: np.ndarray, window: Window) -> np.ndarray:
-    """(h, w, 3) float32: the window with each pixel's detail taken from its source.
+def _sources(
+    offset: np.ndarray, size: tuple[int, int], window: Window
+) -> tuple[np.ndarray, np.ndarray]:
+    """(h, w) float32 each: x and y of what each pixel of the window is copied from.
 
     Args:
-        detail: (H, W, 3) float32.
         offset: (n, m, 2) float32 y, x from a pixel to its source, in pixels of a small copy.
+        size: (height, width) of the picture.
         window: The part that is wanted.
     """
-    height, width = detail.shape[:2]
+    height, width = size
     y0, y1, x0, x1 = window
     scale = np.array([height / offset.shape[0], width / offset.shape[1]], np.float32)
     shift = np.rint(offset * scale)
     shift = cv2.resize(shift, (width, height), interpolation=cv2.INTER_NEAREST)[y0:y1, x0:x1]
     from_x = np.arange(x0, x1, dtype=np.float32)[None] + shift[..., 1]
     from_y = np.arange(y0, y1, dtype=np.float32)[:, None] + shift[..., 0]
-    return cv2.remap(detail, from_x, from_y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+    return from_x, from_y

@@ -116,6 +116,7 @@ def _measured(
     from vunet.poses import place_on_photo, resolve_pose
     from vunet.render import (
         Carried,
+        Fetching,
         Subject,
         compose_layer,
         joints_in,
@@ -163,7 +164,7 @@ def _measured(
     def compose() -> None:
         with torch.inference_mode():
             photos = [] if painted.warped is None else [Carried(subject, before, painted.warped)]
-            compose_layer(painted, photos, after, canvas)
+            compose_layer(painted, Fetching(photos, after, canvas), after, canvas)
 
     file = appearance.with_name("result.png")
     prepared = engine.prepare(appearance, size=PREVIEW_PX)

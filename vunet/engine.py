@@ -1,9 +1,10 @@
 """The one way to use the networks: command line, app and tests all go through `Engine`.
 
-A re-pose takes two cores, so what need not wait goes aside (`Engine._aside`):
+A re-pose takes two cores, so what need not wait goes aside, in this order:
 
-    photo -> person ---+-> network -> picture at the photo's resolution --+-> face laid on -> result
-    pose -> skeleton --+-> the face in space, the ground without person --+
+    photo -> person ---+-> what the photo shows -> painting, enlarged ---+-> face laid on -> result
+    pose -> skeleton --+-> the face in space  -> the photo's pixels -----+
+                                              -> the ground without person
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ from vunet.poses import ImageLike, ResolvedPose, place_on_photo, resolve_pose
 from vunet.render import (
     Layer,
     Subject,
+    beside,
     draw_latents,
+    in_halves,
     joints_in,
     points_of,
     scaled,
@@ -648,7 +651,7 @@ class Engine:
         self,
         base: Prepared,
         showing: Mapping[str, Sequence[Pose]],
-        draw: Callable[[Pose, tuple[int, int]], Layer],
+        draw: Callable[..., Layer],
         faces: Sequence[Subject],
         resolving: Future[ResolvedPose],
         notes: Sequence[str],
@@ -684,15 +687,18 @@ class Engine:
                 target = replace(with_limbs_of(target, subject.pose), size=canvas)
         target, canvas = _resized(target, canvas, size)
         warnings += _not_shown(showing, target)
-        turned = self._aside.submit(self._turned_face, faces, target)
-        filling = self._aside.submit(self._background, background, base, resolved, canvas)
+        turned = self._aside.submit(self._turned_face, faces, target, canvas)
+        filling: list[Future[np.ndarray]] = []
+
+        def fill() -> None:
+            filling.append(beside(self._background, background, base, resolved, canvas))
+
         with self._lock, _one_core_left():
-            layer = draw(target, canvas)
-        seen = turned.result()
-        if seen is not None:
-            face, whose = seen
-            layer = head.with_face(layer, whose.image, whose.mask, face, whose.pose, target)
-        behind = filling.result()
+            layer = draw(target, canvas, meanwhile=fill)
+        face = turned.result()
+        if face is not None:
+            layer = head.with_face(layer, face)
+        behind = filling[0].result()
         if background == "source":
             layer, behind = _with_unmoved(layer, behind, subject)
         return self._finish(layer, behind, target, warnings, seed, background == "transparent")
@@ -702,9 +708,9 @@ class Engine:
         return self._aside.submit(resolve_pose, pose, person=None, estimator=self.estimator)
 
     def _turned_face(
-        self, subjects: Sequence[Subject], target: Pose
-    ) -> tuple[head.SeenFace, Subject] | None:
-        """The face that is to be turned in space, and whose; None where no head has turned."""
+        self, subjects: Sequence[Subject], target: Pose, canvas: tuple[int, int]
+    ) -> head.TurnedFace | None:
+        """The face that is to be turned in space; None where no head has turned."""
         if not self.model.config.texture or not subjects:
             return None
         turns = [head.unlike(subject.pose, target) for subject in subjects]
@@ -714,8 +720,7 @@ class Engine:
         face = self._face_of(subject)
         if face is None:
             return None
-        _ = face.surface  # found here rather than when it is waited for
-        return face, subject
+        return head.turned_face(subject.image, subject.mask, face, subject.pose, target, canvas)
 
     def _face_of(self, subject: Subject) -> head.SeenFace | None:
         """A subject's face in their photo, looked for once; None if none is found."""
@@ -791,14 +796,23 @@ class Engine:
         seed: int,
         transparent: bool,
     ) -> Result:
-        image = layer.colour
-        if not transparent:
-            ground = behind.astype(np.float32)
-            image = scaled(image - ground, layer.alpha)
-            image += ground
-        image = np.maximum(image, 0, out=image)
+        image = plain_background(layer.alpha.shape, (0, 0, 0)) if transparent else behind.copy()
+        x, y, wide, high = cv2.boundingRect(cv2.convertScaleAbs(layer.alpha, alpha=255))
+        columns = slice(x, x + wide)
+
+        def lay(rows: slice) -> None:
+            box = slice(y + rows.start, y + rows.stop), columns
+            part = layer.colour[box]
+            if not transparent:
+                ground = behind[box].astype(np.float32)
+                part = scaled(part - ground, np.ascontiguousarray(layer.alpha[box]))
+                part += ground
+            image[box] = cv2.convertScaleAbs(np.maximum(part, 0))  # rounds, cuts off above 255
+
+        if wide and high:
+            in_halves(lay, high)
         return Result(
-            image=cv2.convertScaleAbs(image),  # rounds, cuts off above 255
+            image=image,
             mask=cv2.convertScaleAbs(layer.alpha, alpha=255),
             invented=cv2.convertScaleAbs(layer.invented, alpha=255),
             warnings=tuple(dict.fromkeys(warnings)),

@@ -56,6 +56,10 @@ BONES = (
 _HALF_WIDTHS = (0.17, 0.17, 0.14, 0.14, 0.13, 0.13, 0.23, 0.23, 0.17, 0.17, 0.13, 0.13)
 _TYPICAL_LENGTHS = (0.55, 0.55, 0.5, 0.5, 0.25, 0.25, 0.85, 0.85, 0.85, 0.85, 0.3, 0.3)
 """Both in body scales."""
+_MEASURED = ([5, 11, 12, 13, 14, 5, 6], [6, 13, 14, 15, 16, 7, 8])
+"""Joints between which a body is measured: shoulders, thighs, shins, upper arms."""
+_MEASURED_LENGTHS = (0.72, 0.85, 0.85, 0.85, 0.85, 0.62, 0.62)
+"""How far apart they are in body scales."""
 PAINT_ORDER = (12, 13, 10, 11, 8, 9, 14, 1, 0, 2, 3, 4, 5, 6, 7)
 """Far to near for a person seen from the front, where nothing else is known."""
 
@@ -116,14 +120,10 @@ def body_scale(joints: Tensor) -> Tensor:
     """
     x = joints[..., :2]
 
-    def length(a: int, b: int) -> Tensor:
-        return (x[:, a] - x[:, b]).norm(dim=-1)
-
-    trunk = (x[:, 5] + x[:, 6] - x[:, 11] - x[:, 12]).norm(dim=-1) / 2
-    estimates = [trunk, length(5, 6) / 0.72]
-    estimates += [length(a, b) / 0.85 for a, b in ((11, 13), (12, 14), (13, 15), (14, 16))]
-    estimates += [length(a, b) / 0.62 for a, b in ((5, 7), (6, 8))]
-    return torch.stack(estimates, dim=1).topk(3, dim=1).values.mean(dim=1).clamp_min(8.0)
+    trunk = (x[:, 5] + x[:, 6] - x[:, 11] - x[:, 12]).norm(dim=-1, keepdim=True) / 2
+    lengths = (x[:, _MEASURED[0]] - x[:, _MEASURED[1]]).norm(dim=-1)
+    estimates = torch.cat([trunk, lengths / lengths.new_tensor(_MEASURED_LENGTHS)], dim=1)
+    return estimates.topk(3, dim=1).values.mean(dim=1).clamp_min(8.0)
 
 
 def _unit(v: Tensor) -> Tensor:
@@ -278,41 +278,33 @@ def capsules(
     scale = body_scale(joints)
     # distances are smooth: a quarter of the frame's resolution is enough to compute them at
     coarse = (min(size[0], frame[0] // 4), min(size[1], frame[1] // 4))
-    grid = pixel_grid(coarse, frame, joints.device).view(1, -1, 2)
-    gx, gy = grid[..., 0], grid[..., 1]
-
-    def segment(a: Tensor, b: Tensor, radius: float) -> Tensor:
-        """(B, h*w) radius minus distance to the segment a-b."""
-        dx, dy = (b - a)[:, :1], (b - a)[:, 1:]
-        px, py = gx - a[:, :1], gy - a[:, 1:]
-        t = ((px * dx + py * dy) / (dx * dx + dy * dy).clamp_min(1e-3)).clamp(0, 1)
-        distance = ((px - t * dx) ** 2 + (py - t * dy) ** 2 + 1e-6).sqrt()
-        return (radius * grow) * scale[:, None] - distance
-
+    grid = pixel_grid(coarse, frame, joints.device).view(1, 1, -1, 2)
     centre, neck = head_centre(x), (x[:, 5] + x[:, 6]) / 2
     up = _unit(centre - neck) * scale[:, None]
-    head = torch.maximum(
-        segment(centre - up * 0.12, centre + up * 0.1, 0.22), segment(neck, centre, 0.1)
-    )
     hips = (x[:, 11] + x[:, 12]) / 2
     knees = (x[:, 13] + x[:, 14]) / 2
-    sides = [
-        segment(x[:, 5] * 0.85 + neck * 0.15, x[:, 11], 0.15),
-        segment(x[:, 6] * 0.85 + neck * 0.15, x[:, 12], 0.15),
-        segment(neck, hips, 0.2),
-        segment(x[:, 11], x[:, 12], 0.17),
+    of_parts = [
+        [(centre - up * 0.12, centre + up * 0.1, 0.22), (neck, centre, 0.1)],
+        [
+            (x[:, 5] * 0.85 + neck * 0.15, x[:, 11], 0.15),
+            (x[:, 6] * 0.85 + neck * 0.15, x[:, 12], 0.15),
+            (neck, hips, 0.2),
+            (x[:, 11], x[:, 12], 0.17),
+        ],
+        *([(x[:, a], x[:, b], r)] for (a, b), r in zip(BONES, _HALF_WIDTHS, strict=True)),
+        [(x[:, 11], x[:, 13], 0.22), (x[:, 12], x[:, 14], 0.22), (hips, knees, 0.3)],
     ]
-    skirt = [
-        segment(x[:, 11], x[:, 13], 0.22),
-        segment(x[:, 12], x[:, 14], 0.22),
-        segment(hips, knees, 0.3),
-    ]
-    distances = [head, torch.stack(sides).amax(0)]
-    distances += [
-        segment(x[:, a], x[:, b], r) for (a, b), r in zip(BONES, _HALF_WIDTHS, strict=True)
-    ]
-    distances.append(torch.stack(skirt).amax(0))
-    stacked = torch.stack(distances, 1) / (soft * scale[:, None, None])
+    starts, ends, radii = zip(*(segment for part in of_parts for segment in part), strict=True)
+    start = torch.stack(starts, 1)  # (B, S, 2) of all segments
+    along = torch.stack(ends, 1) - start
+    dx, dy = along[..., :1], along[..., 1:]
+    px, py = grid[..., 0] - start[..., :1], grid[..., 1] - start[..., 1:]  # (B, S, h*w)
+    t = ((px * dx + py * dy) / (dx * dx + dy * dy).clamp_min(1e-3)).clamp_(0, 1)
+    distance = ((px - t * dx).square() + (py - t * dy).square()).add_(1e-6).sqrt_()
+    radius = torch.tensor(radii, device=x.device)[None, :, None] * grow * scale[:, None, None]
+    inside = (radius - distance).split([len(part) for part in of_parts], dim=1)
+    distances = torch.stack([segments.amax(1) for segments in inside], 1)
+    stacked = distances / (soft * scale[:, None, None])
     stacked = stacked.view(len(x), len(PARTS), *coarse)
     if coarse != size:
         stacked = F.interpolate(stacked, size=size, mode="bilinear", align_corners=False)
@@ -468,27 +460,24 @@ def part_places(joints: Tensor, size: int) -> Tensor:
     """
     x = joints[..., :2].float()
     scale = body_scale(joints)[:, None]
-    u = torch.linspace(-1, 1, size, device=joints.device)
-    v, h = torch.meshgrid(u, u, indexing="ij")
-
-    def box(a: Tensor, b: Tensor, half_width: float, extend: float) -> Tensor:
-        centre, along = (a + b) / 2, b - a
-        length = along.norm(dim=-1, keepdim=True)
-        along = along / length.clamp_min(1e-3)
-        half = torch.maximum(length / 2, 0.12 * scale) + extend * scale
-        across = torch.stack([-along[:, 1], along[:, 0]], -1)
-        return (
-            centre[:, None, None]
-            + v[None, ..., None] * (along * half)[:, None, None]
-            + h[None, ..., None] * (across * half_width * scale)[:, None, None]
-        )
-
     neck, hips = (x[:, 5] + x[:, 6]) / 2, (x[:, 11] + x[:, 12]) / 2
     ears, knees = (x[:, 3] + x[:, 4]) / 2, (x[:, 13] + x[:, 14]) / 2
     crown = ears + _unit(ears - neck) * scale * 0.2
-    places = [box(crown, neck, 0.3, 0.03), box(neck, hips, 0.42, 0.12)]
-    places += [
-        box(x[:, a], x[:, b], 1.1 * r, 0.06) for (a, b), r in zip(BONES, _HALF_WIDTHS, strict=True)
+    boxes = [(crown, neck, 0.3, 0.03), (neck, hips, 0.42, 0.12)]
+    boxes += [
+        (x[:, a], x[:, b], 1.1 * r, 0.06) for (a, b), r in zip(BONES, _HALF_WIDTHS, strict=True)
     ]
-    places.append(box(hips, knees, 0.5, 0.05))
-    return torch.stack(places, 1)
+    boxes.append((hips, knees, 0.5, 0.05))
+    starts, ends, widths, rooms = zip(*boxes, strict=True)
+    start, end = torch.stack(starts, 1), torch.stack(ends, 1)  # (B, P, 2)
+    wide, room = (x.new_tensor(v)[:, None] for v in (widths, rooms))
+    scale = scale[:, None]
+    centre, along = (start + end) / 2, end - start
+    length = along.norm(dim=-1, keepdim=True)
+    along = along / length.clamp_min(1e-3)
+    half = torch.maximum(length / 2, 0.12 * scale) + room * scale
+    across = torch.stack([-along[..., 1], along[..., 0]], -1)
+    u = torch.linspace(-1, 1, size, device=joints.device)
+    down = u[:, None, None] * (along * half)[:, :, None, None]
+    right = u[None, :, None] * (across * wide * scale)[:, :, None, None]
+    return centre[:, :, None, None] + down + right

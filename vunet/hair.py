@@ -61,9 +61,10 @@ class Frame:
 
     def heights(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """How high pixels lie in the picture: 0 at the chin, 1 at the forehead."""
-        up = self.forehead[:2] - self.chin[:2]
-        along = (x - self.chin[0]) * up[0] + (y - self.chin[1]) * up[1]
-        return along / max(1e-6, float(up @ up))
+        # plain numbers leave single precision single
+        (ux, uy), (cx, cy) = (self.forehead - self.chin)[:2].tolist(), self.chin[:2].tolist()
+        size = max(1e-6, ux * ux + uy * uy)
+        return (x - cx) * (ux / size) + (y - cy) * (uy / size)
 
 
 def frame_of(mesh: np.ndarray) -> Frame:
@@ -189,10 +190,12 @@ def paint_hair(
     y0, y1, x0, x1 = y0 + rows[0], y0 + rows[-1] + 1, x0 + columns[0], x0 + columns[-1] + 1
     part, made = colours[y0:y1, x0:x1], invented[y0:y1, x0:x1]
     y, x = np.mgrid[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1]].astype(np.float32)
-    away = np.hypot(x - centre[0], y - centre[1]) / radius
+    cx, cy = centre.tolist()
+    away = np.hypot(x - cx, y - cy) / radius
     height = frame.heights(x, y)
-    forward = frame.ahead[:2] / max(0.3, float(np.linalg.norm(frame.ahead[:2])))
-    before = ((x - frame.ears[0]) * forward[0] + (y - frame.ears[1]) * forward[1]) / frame.wide
+    forward = frame.ahead[:2] / (frame.wide * max(0.3, float(np.linalg.norm(frame.ahead[:2]))))
+    (fx, fy), (ex, ey) = forward.tolist(), frame.ears[:2].tolist()
+    before = (x - ex) * fx + (y - ey) * fy
     share = amount * smooth((1.45 - away) / 0.45) * made
     if hair.long:  # and farther down what was painted like it
         skull = share * smooth((height - 0.3) / 0.3)
@@ -209,7 +212,8 @@ def paint_hair(
     shade = np.clip((even + 40) / (mean + 40), 0.7, 1.3) ** _SHADE
     down = smooth((0.75 - height) / 0.5)[..., None]
     colour = hair.crown + down * (hair.lengths - hair.crown)
-    light = shade * (1 + hair.contrast * strands(x - crown[0], y - crown[1], frame.wide))
+    cx, cy = crown.tolist()
+    light = shade * (1 + hair.contrast * strands(x - cx, y - cy, frame.wide))
     part += (share[..., None] * (colour * light[..., None] - part)).astype(np.float32)
 
 

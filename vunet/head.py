@@ -26,7 +26,16 @@ from pose.face import CHIN, FOREHEAD, NOSE_TIP
 from pose.retarget import body_scale
 from vunet.easing import smooth
 from vunet.face.correspond import MESH, areas, barycentric, cells_of
-from vunet.hair import EARS, LEFT_CORNER, RIGHT_CORNER, frame_of, hair_of, paint_hair
+from vunet.hair import (
+    EARS,
+    LEFT_CORNER,
+    RIGHT_CORNER,
+    Frame,
+    Hair,
+    frame_of,
+    hair_of,
+    paint_hair,
+)
 from vunet.render import Layer
 
 _EYES = ((362, LEFT_CORNER), (RIGHT_CORNER, 133))
@@ -248,23 +257,45 @@ def _averaged(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
     return total / count
 
 
-def with_face(
-    layer: Layer,
+@dataclass(frozen=True, eq=False)
+class TurnedFace:
+    """A photo's face as it is seen in a new pose, ready to be laid on whoever is drawn there."""
+
+    origin: tuple[int, int]
+    """x, y of its corner on the canvas."""
+    colour: np.ndarray
+    """(h, w, 3) float32 RGB."""
+    share: np.ndarray
+    """(h, w) float32 in [0, 1], how much of it is to be seen."""
+    copied: np.ndarray
+    """(h, w) float32, how much of that the photo shows in its place, and not on the other half."""
+    there: np.ndarray
+    """(h, w) bool, where it is."""
+    amount: float
+    """In [0, 1], how far the head has turned."""
+    yaw: float
+    """Degrees to the right."""
+    frame: Frame
+    hair: Hair | None
+
+
+def turned_face(
     photo: np.ndarray,
     person: np.ndarray,
     face: SeenFace,
     source: Pose,
     target: Pose,
-) -> Layer:
-    """A drawn person with the photo's face, turned as the pose says; as it was where it need not.
+    canvas: tuple[int, int],
+) -> TurnedFace | None:
+    """A photo's face, turned as a pose says; None where it need not or cannot be.
 
     Args:
-        layer: The person on a canvas; its arrays are changed, as they may be large.
         photo: (H, W, 3) uint8 RGB.
         person: (H, W) float32 in [0, 1], the person in it.
         face: Theirs in it.
         source: The person's pose in it.
         target: Their pose on the canvas.
+        canvas: (height, width).
     """
     motion = motion_of(face.mesh, source, target)
     points = face.mesh[:MESH].astype(np.float64)
@@ -274,15 +305,15 @@ def with_face(
     frame = frame_of(moved)
     yaw = np.degrees(np.arctan2(frame.ahead[0], -frame.ahead[2]))
     if amount <= 0 or abs(yaw) > _MOST:
-        return layer
+        return None
     surface = face.surface
     if surface is None:
-        return layer
-    height, width = layer.alpha.shape
-    x0, y0 = np.maximum(np.floor(moved[:, :2].min(0)).astype(int) - 2, 0)
-    x1, y1 = np.minimum(np.ceil(moved[:, :2].max(0)).astype(int) + 3, (width, height))
+        return None
+    height, width = canvas
+    x0, y0 = (int(v) for v in np.maximum(np.floor(moved[:, :2].min(0)) - 2, 0))
+    x1, y1 = (int(v) for v in np.minimum(np.ceil(moved[:, :2].max(0)) + 3, (width, height)))
     if x1 - x0 < 8 or y1 - y0 < 8:
-        return layer
+        return None
     placed = moved[:, :2] - [x0, y0]
     cells = cells_of(placed, surface.triangles, moved[:, 2], (y1 - y0, x1 - x0))
     own, other = (
@@ -302,21 +333,32 @@ def with_face(
     help_ = (1 - sure) * np.clip(found[..., 5], 0, 1)
     total = np.maximum(sure + help_, 1e-4)
     colour = (sure[..., None] * seen + help_[..., None] * mirrored) / total[..., None]
-    shown = (cells >= 0).astype(np.float32)
-    shown = cv2.GaussianBlur(shown, (0, 0), 0.7)
+    there = cells >= 0
+    shown = cv2.GaussianBlur(there.astype(np.float32), (0, 0), 0.7)
     share = amount * shown * np.clip(found[..., 6], 0, 1) * np.clip(total, 0, 1)
     share *= 1 - _hands(target, (x0, y0), share.shape)
-    view = (slice(y0, y1), slice(x0, x1))
-    colours, alpha, invented = layer.colour, layer.alpha, layer.invented
-    _cut_before(alpha, invented, cells >= 0, (x0, y0), float(yaw))
-    _match_skin(colours, invented, colour, share, (x0, y0))
     hair = hair_of(photo, person, points)
-    if hair is not None:
-        paint_hair(colours, invented, hair, amount, frame)
-    colours[view] += share[..., None] * (colour - colours[view])
-    alpha[view] = np.maximum(alpha[view], share)
     copied = share * sure / total
-    invented[view] = np.minimum(invented[view] * (1 - share) + share - copied, alpha[view])
+    return TurnedFace((x0, y0), colour, share, copied, there, amount, float(yaw), frame, hair)
+
+
+def with_face(layer: Layer, face: TurnedFace) -> Layer:
+    """A drawn person with a turned face.
+
+    Args:
+        layer: The person on a canvas; its arrays are changed, as they may be large.
+        face: For the same canvas.
+    """
+    (x0, y0), share = face.origin, face.share
+    view = (slice(y0, y0 + share.shape[0]), slice(x0, x0 + share.shape[1]))
+    colours, alpha, invented = layer.colour, layer.alpha, layer.invented
+    _cut_before(alpha, invented, face.there, face.origin, face.yaw)
+    _match_skin(colours, invented, face.colour, share, face.origin)
+    if face.hair is not None:
+        paint_hair(colours, invented, face.hair, face.amount, face.frame)
+    colours[view] += share[..., None] * (face.colour - colours[view])
+    alpha[view] = np.maximum(alpha[view], share)
+    invented[view] = np.minimum(invented[view] * (1 - share) + share - face.copied, alpha[view])
     layer.unmoved[view] *= 1 - share
     return layer
 
@@ -379,8 +421,10 @@ def _match_skin(
     shift = ((face - painted) * made[..., None]).sum((0, 1)) / made.sum()
     part = colours[rows, columns]
     unlike = np.linalg.norm(part - was, axis=2) / _LIKE
-    y, x = np.mgrid[rows, columns]
-    dx, dy = (x - x0 - w / 2) / (1.6 * reach), (y - y0 - h / 2) / (1.6 * reach)
+    y, x = np.ogrid[rows, columns]
+    dx, dy = (
+        (v.astype(np.float32) - m) / (1.6 * reach) for v, m in ((x, x0 + w / 2), (y, y0 + h / 2))
+    )
     weight = np.exp(-(unlike**2)) * smooth(2 * (1 - np.hypot(dx, dy))) * invented[rows, columns]
     part += (weight[..., None] * np.clip(shift, -60, 60)).astype(np.float32)
 

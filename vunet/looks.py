@@ -6,6 +6,8 @@
                  +-- `also`: who shows each place best    |--> gains, latents --> one picture
                  +-- `mix`: who gives each part's look ---+
                  +-- legs that no photo shows: lent ------+
+                                                          |
+    what was painted and not seen: in the photo's colours, continued from what is seen (`unseen`)
 
 Gains say which photo's pixels are copied where; latents are mixed likewise, so that what no photo
 shows is painted in the look of the photo that is nearest to showing it.
@@ -13,7 +15,7 @@ shows is painted in the look of the photo that is nearest to showing it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,6 +31,7 @@ from vunet.framing import Window, points_of
 from vunet.model import Painted, Reposer, Warped, merged
 from vunet.render import (
     Carried,
+    Fetching,
     Layer,
     Subject,
     compose_layer,
@@ -37,7 +40,9 @@ from vunet.render import (
     source_window,
     subject_tensors,
     target_window,
+    to_array,
 )
+from vunet.unseen import continued, rows_of
 
 LOOKS: dict[str, tuple[int, ...]] = {
     "all": tuple(range(len(geo.PARTS))),
@@ -99,6 +104,7 @@ def draw_subjects(
     *,
     noise: Tensor | None = None,
     amp: bool = False,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Layer:
     """Draw a person in a pose from one or several photos of them.
 
@@ -109,16 +115,20 @@ def draw_subjects(
         canvas: (height, width) of the result.
         noise: (1, P, Z) to draw with what no photo shows; None draws what is likeliest.
         amp: bf16 convolutions.
+        meanwhile: Called as soon as the photos' pixels are on their way, to give more work to do
+            `beside`.
     """
     target, window = _target(model, pose, canvas)
     if len(subjects) == 1:
         view = _view(model, subjects[0], target, noise, amp)
         lent = _lent(model, [view], target)
         if not lent:
-            return _composed(_paint(model, view, target, amp), [view], window, canvas)
+            photos = _fetching([view], window, canvas, meanwhile)
+            return compose_layer(_paint(model, view, target, amp), photos, window, canvas)
         whole = view.latents.new_ones(1, len(geo.PARTS))
         gains = [whole[..., None, None]]
-        return _merge(model, [view], gains, whole, 0, target, pose, noise, window, canvas, amp)
+        place = (target, pose, window, canvas)
+        return _merge(model, [view], gains, whole, 0, place, noise, amp, meanwhile)
     views = [_view(model, subject, target, None, amp) for subject in subjects]
     painted = [_paint(model, view, target, amp) for view in views]
     shown = torch.cat([F.avg_pool2d(p.visibility, 2) for p in painted], 1)  # (1, N, H/2, W/2)
@@ -136,7 +146,8 @@ def draw_subjects(
     of_parts = of_parts / of_parts.sum(1, keepdim=True)
     gains = [shares[:, i : i + 1] for i in range(len(views))]
     best = int((shares * bodies.amax(1, keepdim=True)).sum((0, 2, 3)).argmax())
-    return _merge(model, views, gains, of_parts[0], best, target, pose, noise, window, canvas, amp)
+    place = (target, pose, window, canvas)
+    return _merge(model, views, gains, of_parts[0], best, place, noise, amp, meanwhile)
 
 
 @torch.inference_mode()
@@ -149,6 +160,7 @@ def draw_mix(
     *,
     noise: Tensor | None = None,
     amp: bool = False,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Layer:
     """Draw a person whose parts look like those of different photos.
 
@@ -160,6 +172,7 @@ def draw_mix(
         canvas: (height, width) of the result.
         noise: See `draw_subjects`.
         amp: bf16 convolutions.
+        meanwhile: See `draw_subjects`.
     """
     if shares.shape != (len(subjects), len(geo.PARTS)):
         raise ValueError(f"shares must be ({len(subjects)}, {len(geo.PARTS)}), got {shares.shape}")
@@ -171,7 +184,8 @@ def draw_mix(
     if own is not None:  # a part that somebody else lends is not as it was, however still
         whole = (shares[0] > 0.999).to(own.still.dtype)
         views[0] = replace(views[0], warped=replace(own, still=own.still * whole))
-    return _merge(model, views, gains, shares, 0, target, pose, noise, window, canvas, amp)
+    place = (target, pose, window, canvas)
+    return _merge(model, views, gains, shares, 0, place, noise, amp, meanwhile)
 
 
 def _target(model: Reposer, pose: Pose, canvas: tuple[int, int]) -> tuple[Tensor, Window]:
@@ -235,27 +249,64 @@ def _from_behind(subject: Subject, window: Window, parts: Tensor) -> Subject | N
 
 def _paint(model: Reposer, view: View, target: Tensor, amp: bool) -> Painted:
     painted = model.paint(view.latents, target, view.warped, source=view.joints, amp=amp)
-    return _recoloured(painted, [view], torch.ones(1, len(geo.PARTS), device=target.device))
+    return _retouched(painted, [view], torch.ones(1, len(geo.PARTS), device=target.device), target)
 
 
-def _recoloured(painted: Painted, views: Sequence[View], shares: Tensor) -> Painted:
+def _retouched(painted: Painted, views: Sequence[View], shares: Tensor, target: Tensor) -> Painted:
+    """What was painted, in the colours that the photos show of each part.
+
+    Args:
+        painted: For one picture.
+        views: The photos.
+        shares: (N, P) what each gives to each part's look.
+        target: (1, J, 3) joints.
+    """
+    warped = painted.warped
+    if warped is None:
+        return painted
+    parts = _shares_of(warped.part_logits, painted)
+    painted = _recoloured(painted, views, shares, parts)
+    read = [
+        rows_of(
+            to_array(view.image),
+            (_shares_of(view.warped.source_logits, painted) * view.mask)[0].float().cpu().numpy(),
+            view.joints[0, :, :2].cpu().numpy(),
+        ).times(share.cpu().numpy())
+        for view, share in zip(views, shares, strict=True)
+        if view.warped is not None
+    ]
+    generated = continued(
+        to_array(painted.generated),
+        to_array(warped.colour),
+        to_array(painted.visibility)[..., 0],
+        parts[0].float().cpu().numpy(),
+        target[0, :, :2].cpu().numpy(),
+        sum(read[1:], read[0]),
+    )
+    moved = torch.from_numpy(generated).permute(2, 0, 1)[None]
+    return replace(painted, generated=moved.to(painted.generated))
+
+
+def _shares_of(logits: Tensor, painted: Painted) -> Tensor:
+    """(1, P, H, W) shares of the parts, from logits (1, P + 1, h, w), at the picture's size."""
+    size = painted.generated.shape[2:]
+    return F.interpolate(logits, size=size, mode="bilinear").softmax(1)[:, :-1]
+
+
+def _recoloured(painted: Painted, views: Sequence[View], shares: Tensor, parts: Tensor) -> Painted:
     """What was painted of each part but the head, in the mean colour the part has in the photos.
 
     Args:
         painted: For one picture.
         views: The photos.
         shares: (N, P) what each gives to each part's look.
+        parts: (1, P, H, W) share of each part in each pixel.
     """
-    warped = painted.warped
-    if warped is None:
-        return painted
     total, area = _colours_of(views, shares)
     other = list(geo.MIRRORED_PARTS)  # trousers have two legs of one colour
     total = total + _OTHER_SIDE * total[:, other]
     area = area + _OTHER_SIDE * area[:, other]
     there = total / area.clamp_min(1e-3)
-    size = painted.generated.shape[2:]
-    parts = F.interpolate(warped.part_logits, size=size, mode="bilinear").softmax(1)[:, :-1]
     made = parts * (1 - painted.visibility)
     own = made.sum((2, 3))[..., None]
     here = torch.einsum("bphw,bchw->bpc", made, painted.generated) / own.clamp_min(1e-3)
@@ -366,14 +417,13 @@ def _merge(
     gains: Sequence[Tensor],
     shares: Tensor,
     best: int,
-    target: Tensor,
-    pose: Pose,
+    place: tuple[Tensor, Pose, Window, tuple[int, int]],
     noise: Tensor | None,
-    window: Window,
-    canvas: tuple[int, int],
     amp: bool,
+    meanwhile: Callable[[], object] | None,
 ) -> Layer:
     """One picture of several views; `gains` of their pixels, `shares` (N, P) of their latents."""
+    target, pose, window, canvas = place
     latents = torch.stack([v.latents for v in views])  # (N, 1, P, Z)
     mixed = (latents * shares[:, None, :, None]).sum(0)
     shown = torch.cat([model.shows(v.mask, v.joints) for v in views]) & (shares > 0)
@@ -400,15 +450,23 @@ def _merge(
         replace(v, warped=v.warped and model.with_gains(v.warped, v.image, v.mask, gain))
         for v, gain in zip(views, gains, strict=True)
     ]
+    photos = _fetching(parted, window, canvas, meanwhile)
     warps = [v.warped for v in parted if v.warped is not None]
     together = merged(warps) if warps else None
     painted = model.paint(mixed, target, together, source=views[best].joints, amp=amp)
-    painted = _recoloured(painted, parted, shares)
-    return _composed(painted, parted, window, canvas)
-
-
-def _composed(
-    painted: Painted, views: Sequence[View], window: Window, canvas: tuple[int, int]
-) -> Layer:
-    photos = [Carried(v.subject, v.window, v.warped, v.made) for v in views if v.warped is not None]
+    painted = _retouched(painted, parted, shares, target)
     return compose_layer(painted, photos, window, canvas)
+
+
+def _fetching(
+    views: Sequence[View],
+    window: Window,
+    canvas: tuple[int, int],
+    meanwhile: Callable[[], object] | None,
+) -> Fetching:
+    """The photos' pixels, which come while the network paints, before what is done `meanwhile`."""
+    photos = [Carried(v.subject, v.window, v.warped, v.made) for v in views if v.warped is not None]
+    fetching = Fetching(photos, window, canvas)
+    if meanwhile is not None:
+        meanwhile()
+    return fetching

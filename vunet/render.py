@@ -7,10 +7,11 @@ nothing of files, detectors or backgrounds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ParamSpec, TypeVar
 
 import cv2
 import numpy as np
@@ -24,6 +25,9 @@ from vunet import geometry as geo
 from vunet.easing import smooth
 from vunet.framing import SEEN, Window, doubt_outside, person_box, points_of, window_round
 from vunet.model import Painted, Reposer, Warped
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _CLIP_SHARE = 0.02
 _OUTLINE = 0.55
@@ -42,10 +46,18 @@ _DETAIL_FROM, _DETAIL_WHOLE = 0.2, 0.5
 """Visibility from which the photo's fine detail is taken, and at which all of it is."""
 _FINER = 2.0
 """Places of the grid through which values are enlarged, per cell."""
-_BESIDE = ThreadPoolExecutor(1, thread_name_prefix="vunet-photos")
-"""Fetches photos' pixels on another core than the one that enlarges what was painted."""
+_BESIDE = ThreadPoolExecutor(1, thread_name_prefix="vunet-beside")
+_HALVES = ThreadPoolExecutor(1, thread_name_prefix="vunet-half")
 _UNMOVED_PX = 0.75
 """Pixels that are moved farther on the canvas have moved."""
+
+
+def beside(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+    """Do something on another core than the one that draws, one thing after the other.
+
+    Not to be waited for by what is itself done so.
+    """
+    return _BESIDE.submit(work, *args, **kwargs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +143,7 @@ def draw_latents(
     window = target_window(pose, canvas, model.config.size)
     target = joints_in(window, points_of(pose, canvas)).to(device)
     painted = model.paint(latents.to(device), target.expand(len(latents), -1, -1), None, amp=amp)
-    return [compose_layer(_one(painted, i), (), window, canvas) for i in range(len(latents))]
+    return [compose_layer(_one(painted, i), None, window, canvas) for i in range(len(latents))]
 
 
 def _one(painted: Painted, i: int) -> Painted:
@@ -162,15 +174,48 @@ class Carried:
     """Parts whose pixels are not those of a photo of the subject."""
 
 
+class Fetching:
+    """Photos' pixels on their way to a canvas, while the network paints what they do not show."""
+
+    def __init__(
+        self, photos: Sequence[Carried], to_window: Window, canvas: tuple[int, int]
+    ) -> None:
+        """Begin.
+
+        Args:
+            photos: Whose pixels are fetched, each at its share; the first is the one whose frame
+                the canvas may be. Empty where all is to be invented.
+            to_window: Window of the canvas.
+            canvas: (height, width).
+        """
+        self._region = region_of(to_window, canvas)
+        x0, y0, x1, y1 = self._region
+        if x1 <= x0 or y1 <= y0:
+            photos = ()
+        self._coming = [beside(_fetch, photo, to_window, canvas, self._region) for photo in photos]
+
+    def within(self, region: tuple[int, int, int, int]) -> _Fetched | None:
+        """All that came, within x0, y0, x1, y1 of the canvas; None where nothing was fetched."""
+        if not self._coming:
+            return None
+        fetched = self._coming[0].result()
+        for other in self._coming[1:]:
+            fetched.add(other.result())
+        self._coming = []
+        x, y = self._region[:2]
+        return fetched.cut(
+            (slice(region[1] - y, region[3] - y), slice(region[0] - x, region[2] - x))
+        )
+
+
 def compose_layer(
-    painted: Painted, photos: Sequence[Carried], to_window: Window, canvas: tuple[int, int]
+    painted: Painted, photos: Fetching | None, to_window: Window, canvas: tuple[int, int]
 ) -> Layer:
     """The network's answer at the canvas's resolution.
 
     Args:
         painted: For one picture.
-        photos: Whose pixels are fetched, each at its share; the first is the one whose frame the
-            canvas may be. Empty where all is invented.
+        photos: Their pixels, which can be had once; None where all is invented.
         to_window: Window of the canvas.
         canvas: (height, width).
     """
@@ -187,34 +232,28 @@ def compose_layer(
     def enlarge(t: Tensor, interpolation: int = cv2.INTER_CUBIC) -> np.ndarray:
         return resample(to_array(t), to_window, region, interpolation)
 
-    fetching = [_BESIDE.submit(_fetch, photo, to_window, canvas, region) for photo in photos]
     part = enlarge(127.5 * (painted.generated + 1))
     coverage = torch.sigmoid(painted.alpha_logits)
-    cover = np.clip(enlarge(coverage)[..., 0], 0, 1)
+    cover = enlarge(coverage)[..., 0]
     inner = enlarge(-F.max_pool2d(-coverage, 3, 1, 1), cv2.INTER_LINEAR)[..., 0]
-    fade = _edge_fade(to_window, region)
-    made = np.ones_like(cover)
-    if fetching:
-        fetched = fetching[0].result()
-        for other in fetching[1:]:
-            fetched.add(other.result())
-        seen = np.clip(enlarge(painted.visibility)[..., 0], 0, 1)
-        seen = np.minimum(seen, np.clip(2.0 * fetched.found, 0, 1))
-        difference = fetched.colour
-        difference -= part
-        part += _laid_over(difference, seen, 1 / to_window.scale)
-        made = 1 - seen * (1 - fetched.carried_on)
-        unmoved[y0:y1, x0:x1] = fetched.unmoved
-    part = _without_fringe(part, inner, 1 / to_window.scale)
     # enlarging softens the outline: steepen it again
-    steep = float(np.clip(1 / to_window.scale, 1.0, 3.0))
-    cover = np.clip((cover - _OUTLINE) * steep / (2 - 2 * _OUTLINE) + 0.5, 0, 1)
-    cover *= fade
+    steep = float(np.clip(1 / to_window.scale, 1.0, 3.0)) / (2 - 2 * _OUTLINE)
+    cover = cv2.addWeighted(cover, steep, cover, 0, 0.5 - steep * _OUTLINE)
+    np.clip(cover, 0, 1, out=cover)
+    _fade_edges(cover, to_window, region)
     cover[cover < _CLIP_SHARE] = 0
     inside = (slice(y0, y1), slice(x0, x1))
-    colour[inside] = part
+    invented[inside] = cover
+    seen = enlarge(painted.visibility)[..., 0]
+    np.clip(seen, 0, 1, out=seen)
+    fetched = None if photos is None else photos.within(region)
+    if fetched is not None:
+        _lay_over(part, fetched, seen, 1 / to_window.scale)
+        invented[inside] -= cover * seen * (1 - fetched.carried_on)
+        if fetched.unmoved is not None:
+            unmoved[inside] = fetched.unmoved
     alpha[inside] = cover
-    invented[inside] = made * cover
+    _without_fringe(part, inner, 1 / to_window.scale, colour[inside])
     return Layer(colour, alpha, invented, unmoved)
 
 
@@ -237,18 +276,29 @@ def _occupied(
     )
 
 
-def _laid_over(difference: np.ndarray, seen: np.ndarray, pixel: float) -> np.ndarray:
-    """What copied pixels change in painted ones: colours by visibility, detail sooner and whole.
+def _lay_over(painted: np.ndarray, photos: _Fetched, seen: np.ndarray, pixel: float) -> None:
+    """Lay copied pixels over painted ones: colours by visibility, detail sooner and whole.
 
     Half a photo's weave over a smooth painting is a blurred weave; two bands blended apart (Burt &
     Adelson 1983) keep it crisp and its colours still pass softly into what is painted.
 
     Args:
-        difference: (H, W, 3) float32, copied less painted colours; its memory is made use of.
-        seen: (H, W) float32 in [0, 1], the share of copied pixels.
+        painted: (H, W, 3) float32, changed in place.
+        photos: The copied pixels.
+        seen: (H, W) float32 in [0, 1], the share that they are to have; lessened, in place, where
+            they are not to be had.
         pixel: Size of a network's pixel in pixels of these pictures.
     """
     height, width = seen.shape
+    difference = cv2.cvtColor(photos.total, cv2.COLOR_RGBA2RGB)
+
+    def subtract(rows: slice) -> None:
+        found = photos.found[rows]
+        np.minimum(seen[rows], 2 * found, out=seen[rows])
+        scaled(difference[rows], 1 / np.maximum(found, 1e-3), difference[rows])
+        cv2.subtract(difference[rows], painted[rows], difference[rows])
+
+    in_halves(subtract, height)
     step = max(1.0, _COARSE_PX * pixel)  # averaging over cells is most of the blur
     wh = (max(1, round(width / step)), max(1, round(height / step)))
     few, share = (cv2.resize(x, wh, interpolation=cv2.INTER_AREA) for x in (difference, seen))
@@ -256,10 +306,22 @@ def _laid_over(difference: np.ndarray, seen: np.ndarray, pixel: float) -> np.nda
     small = cv2.GaussianBlur(scaled(few, share), (0, 0), 0.9)
     small = scaled(small, 1 / np.maximum(total, 0.02), small)
     coarse = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
-    sure = np.maximum(smooth((seen - _DETAIL_FROM) / (_DETAIL_WHOLE - _DETAIL_FROM)), seen)
-    result = scaled(coarse, seen - sure, coarse)
-    result += scaled(difference, sure, difference)
-    return result
+
+    def add(rows: slice) -> None:
+        here = seen[rows]
+        sure = np.maximum(smooth((here - _DETAIL_FROM) / (_DETAIL_WHOLE - _DETAIL_FROM)), here)
+        for values, factor in ((coarse, here - sure), (difference, sure)):
+            scaled(values[rows], factor, values[rows])
+            cv2.add(painted[rows], values[rows], painted[rows])
+
+    in_halves(add, height)
+
+
+def in_halves(work: Callable[[slice], None], rows: int) -> None:
+    """Do something with all rows of a picture, half of it beside."""
+    beside = _HALVES.submit(work, slice(0, rows // 2))
+    work(slice(rows // 2, rows))
+    beside.result()
 
 
 def scaled(values: np.ndarray, factor: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -271,8 +333,8 @@ def scaled(values: np.ndarray, factor: np.ndarray, out: np.ndarray | None = None
     return cv2.multiply(values, factors, factors if out is None else out, dtype=cv2.CV_32F)
 
 
-def _edge_fade(window: Window, region: tuple[int, int, int, int]) -> np.ndarray:
-    """(H', W') 1 inside the window, falling to 0 in its outermost 2 %: no trace of its border."""
+def _fade_edges(cover: np.ndarray, window: Window, region: tuple[int, int, int, int]) -> None:
+    """Let coverage (H', W') fall to 0 in the window's outermost 2 %: no trace of its border."""
     x0, y0, x1, y1 = region
 
     def ramp(start: int, stop: int, origin: float, extent: float) -> np.ndarray:
@@ -281,16 +343,22 @@ def _edge_fade(window: Window, region: tuple[int, int, int, int]) -> np.ndarray:
 
     height, width = window.size
     down, across = ramp(y0, y1, window.top, height), ramp(x0, x1, window.left, width)
-    return down[:, None] * across
+    if down.min() < 1:
+        cover *= down[:, None]
+    if across.min() < 1:
+        cover *= across
 
 
-def _without_fringe(colour: np.ndarray, inner: np.ndarray, pixel: float) -> np.ndarray:
+def _without_fringe(
+    colour: np.ndarray, inner: np.ndarray, pixel: float, result: np.ndarray
+) -> None:
     """Colours of the outline taken from just inside it, where no background is mixed in.
 
     Args:
         colour: (H, W, 3) float32.
         inner: (H, W) float32 in [0, 1], least coverage within a network's pixel.
         pixel: Size of a network's pixel in pixels of these pictures.
+        result: (H, W, 3) float32, written.
     """
     sure = np.clip((inner - _MIXED) / (_UNMIXED - _MIXED), 0, 1) ** 2
     wh = (inner.shape[1], inner.shape[0])
@@ -300,13 +368,18 @@ def _without_fringe(colour: np.ndarray, inner: np.ndarray, pixel: float) -> np.n
     side = max(3, round(3 * pixel / step) * 2 + 1)
     total = cv2.blur(share, (side, side))
     few = scaled(cv2.blur(scaled(few, share), (side, side)), 1 / np.maximum(total, 1e-3))
-    spread, total = (cv2.resize(x, wh, interpolation=cv2.INTER_LINEAR) for x in (few, total))
+    spread = cv2.resize(few, wh, interpolation=cv2.INTER_LINEAR)
     # far from any sure pixel (thin fingers) the colour stays
-    trust = np.clip(total / 0.05, 0, 1) * (1 - sure)
-    spread -= colour
-    spread = scaled(spread, trust, spread)
-    spread += colour
-    return spread
+    near = np.clip(total / 0.05, 0, 1).astype(np.float32)
+    trust = cv2.resize(near, wh, interpolation=cv2.INTER_LINEAR)
+
+    def blend(rows: slice) -> None:
+        part = spread[rows]
+        cv2.subtract(part, colour[rows], part)
+        scaled(part, trust[rows] * (1 - sure[rows]), part)
+        np.add(part, colour[rows], out=result[rows])
+
+    in_halves(blend, len(colour))
 
 
 def to_array(t: Tensor) -> np.ndarray:
@@ -376,37 +449,40 @@ class _Fetched:
 
     total: np.ndarray
     """(H', W', 4) float32 premultiplied colours and coverage in [0, 255]."""
-    shares: np.ndarray
-    """(H', W') float32 sum of the shares of the first photo's parts and what is close to them."""
-    still: np.ndarray
-    """(H', W') float32 sum of those that look and lie as in the first photo."""
-    elsewhere: np.ndarray
-    """(H', W') float32 sum of those that no photo of the subject shows, see `Carried.made`."""
+    unmoved: np.ndarray | None
+    """(H', W') how surely pixels look and lie as in the first photo, laid over the canvas; None
+    where its shape is another."""
+    elsewhere: np.ndarray | None
+    """(H', W') float32 sum of those that no photo of the subject shows, see `Carried.made`; None
+    where there are none."""
 
     def add(self, other: _Fetched) -> None:
         """Add another photo's pixels, before anything is asked of them."""
         self.total += other.total
-        self.elsewhere += other.elsewhere
+        if self.elsewhere is None:
+            self.elsewhere = other.elsewhere
+        elif other.elsewhere is not None:
+            self.elsewhere += other.elsewhere
+
+    def cut(self, box: tuple[slice, slice]) -> _Fetched:
+        """The same within some rows and columns."""
+        total, *rest = (
+            None if v is None else v[box] for v in (self.total, self.unmoved, self.elsewhere)
+        )
+        assert total is not None
+        return _Fetched(total, *rest)
 
     @property
-    def carried_on(self) -> np.ndarray:
+    def carried_on(self) -> np.ndarray | float:
         """(H', W') in [0, 1], which of the pixels found are not of that place in the photo."""
+        if self.elsewhere is None:
+            return 0.0
         return np.clip(self.elsewhere / np.maximum(self.found, 1e-3), 0, 1)
 
     @cached_property
     def found(self) -> np.ndarray:
         """(H', W') how surely the photos show each pixel."""
         return self.total[..., 3] * np.float32(1 / 255)
-
-    @property
-    def colour(self) -> np.ndarray:
-        """(H', W', 3) float32, [0, 255] and a little beyond."""
-        return scaled(self.total[..., :3], 1 / np.maximum(self.found, 1e-3))
-
-    @property
-    def unmoved(self) -> np.ndarray:
-        """(H', W') how surely pixels look and lie as in the first photo, laid over the canvas."""
-        return self.still / np.maximum(self.shares, 0.05)
 
 
 @torch.inference_mode()
@@ -420,18 +496,21 @@ def _fetch(
     subject, from_window, warped = carried.subject, carried.window, carried.warped
     x0, y0, x1, y1 = region
     weights = to_array(_decided(warped.weights))  # (h, w, P) at half of the network's size
-    wide = to_array(F.max_pool2d(warped.weights, 5, 1, 2))
+    wide = F.max_pool2d(F.max_pool2d(warped.weights, (5, 1), 1, (2, 0)), (1, 5), 1, (0, 2))
+    wide = to_array(wide)
     vacated = to_array(warped.vacated)  # (h, w, 1) at a quarter
     flow = to_array(warped.flow.flatten(1, 2))  # (h, w, 2P) at a quarter
     matrix = warped.transforms.matrix[0].double().cpu().numpy()
     offset = warped.transforms.offset[0].double().cpu().numpy()
     photo, reduced = _photo_for(subject, from_window, to_window, float(warped.transforms.scale[0]))
-    total = np.zeros((y1 - y0, x1 - x0, 4), np.float32)
-    shares, unmoved, elsewhere = np.zeros((3, y1 - y0, x1 - x0), np.float32)
+    size = (y1 - y0, x1 - x0)
+    total = np.zeros((*size, 4), np.float32)
+    elsewhere = np.zeros(size, np.float32) if carried.made else None
     still = warped.still[0].cpu().numpy()
     to_canvas = np.array(canvas[::-1]) / np.array(photo.shape[1::-1])
     same_shape = bool(abs(to_canvas[0] / to_canvas[1] - 1) < 0.01)
     comparable = same_shape and bool((still > _NEGLIGIBLE).any())
+    shares, unmoved = np.zeros((2, *size), np.float32) if comparable else (None, None)
     cell = 1 / (weights.shape[1] / to_window.size[1] * to_window.scale)  # canvas pixels per cell
     for p in range(weights.shape[2]):
         strong = np.asarray(wide[..., p] > _NEGLIGIBLE)
@@ -472,9 +551,9 @@ def _fetch(
         view = (slice(by0 - y0, by1 - y0), slice(bx0 - x0, bx1 - x0))
         taken = scaled(taken, share[..., 0])
         total[view] += taken
-        if p in carried.made:
+        if elsewhere is not None and p in carried.made:
             elsewhere[view] += taken[..., 3] / 255
-        if not comparable:
+        if shares is None or unmoved is None:
             continue
         around = resample(
             np.ascontiguousarray(wide[..., p : p + 1]), to_window, box, cv2.INTER_LINEAR
@@ -491,10 +570,13 @@ def _fetch(
             y -= np.float32(from_window.top * net + 0.5)
             stays = 1 - cv2.remap(vacated, x, y, cv2.INTER_LINEAR)
             unmoved[view] += still[p] * around[..., 0] * near * stays
-    if comparable:  # an arm laid before the chest, copied or painted, hides what has not moved
+    if (
+        shares is not None and unmoved is not None
+    ):  # an arm laid before the chest, copied or painted, hides what has not moved
         changed = resample(to_array(warped.changed), to_window, region, cv2.INTER_LINEAR)
         unmoved *= np.clip(1 - 2 * changed[..., 0], 0, 1)
-    return _Fetched(total, shares, unmoved, elsewhere)
+        unmoved /= np.maximum(shares, 0.05)
+    return _Fetched(total, unmoved, elsewhere)
 
 
 def _decided(weights: Tensor) -> Tensor:
@@ -517,8 +599,12 @@ def _photo_for(
         image = cv2.resize(image, wh, interpolation=cv2.INTER_AREA)
         mask = cv2.resize(mask, wh, interpolation=cv2.INTER_AREA)
         reduced = np.array([wh[0] / subject.image.shape[1], wh[1] / subject.image.shape[0]])
-    m = np.clip(mask, 0, 1).astype(np.float32)
-    photo = np.empty((*m.shape, 4), np.uint8)
-    photo[..., :3] = cv2.multiply(image, cv2.merge([m, m, m]), dtype=cv2.CV_8U)
-    photo[..., 3] = np.rint(255 * m)
+    photo = np.zeros((*mask.shape, 4), np.uint8)
+    alpha = cv2.convertScaleAbs(mask, alpha=255)
+    x, y, wide, high = cv2.boundingRect(alpha)
+    if wide and high:
+        box = slice(y, y + high), slice(x, x + wide)
+        m = np.clip(mask[box], 0, 1).astype(np.float32)
+        photo[box][..., :3] = cv2.multiply(image[box], cv2.merge([m, m, m]), dtype=cv2.CV_8U)
+        photo[box][..., 3] = alpha[box]
     return photo, reduced

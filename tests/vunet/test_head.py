@@ -84,17 +84,19 @@ def drawn(alpha: float = 1.0, invented: float = 1.0) -> Layer:
     return Layer(colour, alpha * shape, alpha * invented * shape, 0 * shape)
 
 
+def with_turned(
+    layer: Layer, mesh: np.ndarray, source: Pose, target: Pose, seen: np.ndarray | None = None
+) -> Layer:
+    """What is drawn with the face of a photo; of it is found what is `seen`, or all."""
+    person = np.zeros(SIZE, np.float32)  # no hair is looked for
+    found = head.SeenFace(mesh if seen is None else seen)
+    face = head.turned_face(photo_of(mesh), person, found, source, target, SIZE)
+    return layer if face is None else head.with_face(layer, face)
+
+
 def turned(body: Pose, before: float, after: float) -> Layer:
     source, target = mesh_of(before), mesh_of(after)
-    person = np.zeros(SIZE, np.float32)  # no hair is looked for
-    return head.with_face(
-        drawn(),
-        photo_of(source),
-        person,
-        head.SeenFace(source),
-        posed(body, source),
-        posed(body, target),
-    )
+    return with_turned(drawn(), source, posed(body, source), posed(body, target))
 
 
 @pytest.mark.parametrize("angle", [-80, -45, -20, 20, 45, 80])
@@ -120,11 +122,9 @@ def test_moving_and_tilting_in_the_plane_is_no_turn(body: Pose) -> None:
 
 def test_a_face_that_has_not_turned_is_left_alone(body: Pose) -> None:
     source = mesh_of()
-    layer = drawn()
     pose = posed(body, source)
     face, person = head.SeenFace(source), np.ones(SIZE, np.float32)
-    found = head.with_face(layer, photo_of(source), person, face, pose, pose)
-    assert found is layer
+    assert head.turned_face(photo_of(source), person, face, pose, pose, SIZE) is None
 
 
 def test_a_turned_face_is_the_photos_and_told_so(body: Pose) -> None:
@@ -157,13 +157,7 @@ def test_hands_stay_before_a_face(body: Pose) -> None:
     keypoints[index["left_wrist"]] = target[NOSE_TIP, :2] + [10, 16]
     keypoints[index["left_index"]] = target[NOSE_TIP, :2] + [-4, -6]
     raised = dataclasses.replace(pose, keypoints=keypoints)
-    person = np.zeros(SIZE, np.float32)
-    layers = [
-        head.with_face(
-            drawn(1, 0), photo_of(source), person, head.SeenFace(source), posed(body, source), p
-        )
-        for p in (pose, raised)
-    ]
+    layers = [with_turned(drawn(1, 0), source, posed(body, source), p) for p in (pose, raised)]
     x, y = target[NOSE_TIP, :2].astype(int)
     off = [float(np.abs(layer.colour[y, x] - 128).max()) for layer in layers]
     assert off[0] > 60
@@ -175,28 +169,18 @@ def test_faces_seen_from_behind_or_off_the_canvas_are_not_drawn(body: Pose) -> N
     np.testing.assert_allclose(layer.colour, 128)
     source = mesh_of()
     away = posed(body, mesh_of(50)).transformed(np.array([[1, 0, 5000.0], [0, 1, 0]]), SIZE)
-    person = np.zeros(SIZE, np.float32)
-    layer = head.with_face(
-        drawn(), photo_of(source), person, head.SeenFace(source), posed(body, source), away
-    )
+    layer = with_turned(drawn(), source, posed(body, source), away)
     np.testing.assert_allclose(layer.colour, 128)
 
 
 def test_what_is_painted_before_a_profile_is_cut_off_but_not_what_is_copied(body: Pose) -> None:
     source, target = mesh_of(), mesh_of(75)
-    person = np.zeros(SIZE, np.float32)
     ahead = 1 if frame_of(target).ahead[0] > 0 else -1
     nose = target[NOSE_TIP, :2]
     x, y = int(nose[0] + ahead * 14), int(nose[1])
     for invented, left in ((1.0, 0.3), (0.0, 1.0)):
-        layer = head.with_face(
-            drawn(1.0, invented),
-            photo_of(source),
-            person,
-            head.SeenFace(source),
-            posed(body, source),
-            posed(body, target),
-        )
+        poses = (posed(body, source), posed(body, target))
+        layer = with_turned(drawn(1.0, invented), source, *poses)
         assert layer.alpha[y, x] == pytest.approx(left, abs=0.3)
 
 
@@ -216,9 +200,6 @@ def test_a_mesh_without_extent_is_no_trouble(body: Pose) -> None:
     source = mesh_of()
     flat = source.copy()
     flat[:, 1] = flat[0, 1]
-    layer = drawn()
     poses = (posed(body, source), posed(body, mesh_of(50)))
-    found = head.with_face(
-        layer, photo_of(source), np.zeros(SIZE, np.float32), head.SeenFace(flat), *poses
-    )
+    found = with_turned(drawn(), source, *poses, seen=flat)
     assert np.isfinite(found.colour).all()

@@ -66,6 +66,11 @@ def checkerboard(size: tuple[int, int], cell: int) -> np.ndarray:
     return np.stack([board, 255 - board, (xx * 7 % 200).astype(np.uint8)], -1)
 
 
+def colour_of(taken: render._Fetched) -> np.ndarray:
+    """(H, W, 3) what was fetched, no longer premultiplied."""
+    return taken.total[..., :3] / np.maximum(taken.found, 1e-3)[..., None]
+
+
 def fetched(
     model: Reposer, subject: Subject, ratio: float
 ) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
@@ -84,9 +89,10 @@ def fetched(
     x0, y0, x1, y1 = region
     whole = np.zeros((*canvas, 3), np.float32)
     sure = np.zeros(canvas, np.float32)
-    whole[y0:y1, x0:x1], sure[y0:y1, x0:x1] = taken.colour, taken.found
+    whole[y0:y1, x0:x1], sure[y0:y1, x0:x1] = colour_of(taken), taken.found
     # the pose is the photo's own: all of it stays as it is and where it is, at every size
     inside = taken.found > SURE
+    assert taken.unmoved is not None
     assert taken.unmoved[inside].min() > (0.9 if ratio == 1 else 0.5)  # canvases are whole pixels
     return whole, sure, canvas
 
@@ -183,7 +189,8 @@ def test_moved_pose_moves_the_pixels(
         warped = untrained.warp(photo, m, source, target, amp=False)
     x0, y0, x1, y1 = region = render.region_of(to_window, (500, 400))
     taken = render._fetch(Carried(subject, from_window, warped), to_window, (500, 400), region)
-    colour, found = taken.colour, taken.found
+    colour, found = colour_of(taken), taken.found
+    assert taken.unmoved is not None
     assert taken.unmoved.max() < 0.01
     matrix = np.array([[1, 0, by[0]], [0, 1, by[1]]])
     expected = cv2.warpAffine(image.astype(np.float32), matrix, (400, 500))[y0:y1, x0:x1]
@@ -228,6 +235,7 @@ def test_an_arm_before_the_trunk_hides_what_has_not_moved(
         dataclasses.replace(warped, still=still, part_logits=logits, weights=weights),
     ):
         taken = render._fetch(Carried(subject, window, answer), window, SIZE, region)
+        assert taken.unmoved is not None
         unmoved.append(taken.unmoved[y - region[1], x - region[0]])
     assert unmoved[0] > 0.9
     assert unmoved[1] < 0.02
@@ -250,12 +258,15 @@ def test_detail_is_copied_whole_where_colours_are_blended() -> None:
     """Over grey paint: a copied chequer of another mean colour, half visible."""
     size = 96
     chequer = np.indices((size, size)).sum(0) // 2 % 2 * 40.0
-    difference = np.repeat((chequer + 60)[..., None], 3, 2).astype(np.float32)  # mean 80
+    paint = np.full((size, size, 3), 100, np.float32)
+    copy = np.repeat((chequer + 160)[..., None], 3, 2).astype(np.float32)  # mean 180
+    photos = render._Fetched(np.dstack([copy, np.full((size, size), 255, np.float32)]), None, None)
+    inner = slice(20, -20), slice(20, -20)
     for seen in (0.0, 0.1, 0.5, 0.8, 1.0):
-        share = np.full((size, size), seen, np.float32)
-        laid = render._laid_over(difference.copy(), share, 3.0)[20:-20, 20:-20]
-        assert laid.mean() == pytest.approx(80 * seen, abs=1.5)
-        contrast = laid.std() / difference[20:-20, 20:-20].std()
+        laid = paint.copy()
+        render._lay_over(laid, photos, np.full((size, size), seen, np.float32), 3.0)
+        assert (laid - paint)[inner].mean() == pytest.approx(80 * seen, abs=1.5)
+        contrast = laid[inner].std() / copy[inner].std()
         assert contrast == pytest.approx(1.0 if seen >= 0.5 else seen, abs=0.03)
 
 
@@ -283,7 +294,7 @@ def test_answers_are_laid_where_their_window_lies(scale: float) -> None:
     """`scale` network pixels per canvas pixel; a disc's middle is right to a third of a pixel."""
     window = Window(13.3, 20.7, scale, SIZE)
     canvas = (int(20 + 256 / scale + 15), int(13 + 192 / scale + 11))
-    layer = compose_layer(blob_answer(SIZE, 101.0, 88.0, 40.0), (), window, canvas)
+    layer = compose_layer(blob_answer(SIZE, 101.0, 88.0, 40.0), None, window, canvas)
     yy, xx = np.mgrid[: canvas[0], : canvas[1]] + 0.5
     total = layer.alpha.sum()
     centre = np.array([(xx * layer.alpha).sum(), (yy * layer.alpha).sum()]) / total
@@ -301,7 +312,7 @@ def test_answers_are_laid_where_their_window_lies(scale: float) -> None:
 @pytest.mark.parametrize("left", [-150.0, 90.0, 1000.0, -1000.0])
 def test_windows_may_reach_beyond_the_canvas(left: float) -> None:
     window = Window(left, -30.0, 1.0, SIZE)
-    layer = compose_layer(blob_answer(SIZE, 96.0, 128.0, 60.0), (), window, (120, 100))
+    layer = compose_layer(blob_answer(SIZE, 96.0, 128.0, 60.0), None, window, (120, 100))
     assert layer.alpha.shape == (120, 100)
     assert layer.colour.shape == (120, 100, 3)
     assert np.isfinite(layer.colour).all()
