@@ -2,7 +2,9 @@
 
 Besides `pose.face` the only module that knows MediaPipe. Its 0.10.14 release carries its models, so
 nothing is downloaded (later releases carry none). BlazePose reports one person at a time; further
-people are found by painting over those already found and looking again.
+people are found by painting over those already found and looking again. A mask takes in who stands
+close by, so over is painted only what lies about the skeleton, and what two masks claim goes to the
+nearer skeleton.
 """
 
 from __future__ import annotations
@@ -26,6 +28,21 @@ DETECTION_SIDE_PX = 1024
 MINIMUM_CONFIDENCE = 0.5
 """A person counts as found when the better half of the trunk's keypoints reaches this."""
 
+
+_BONES = (
+    *((11, 12), (23, 24), (11, 23), (12, 24), (7, 8)),
+    *((11, 13), (13, 15), (15, 19), (12, 14), (14, 16), (16, 20)),
+    *((23, 25), (25, 27), (27, 31), (24, 26), (26, 28), (28, 32)),
+)
+"""Landmarks of MediaPipe between which a body lies."""
+_OWN = 0.5
+"""Distance from the bones, in lengths of the trunk, within which a mask surely shows its person."""
+_CLAIMED = 0.3
+"""Value of a mask from which it claims a pixel."""
+_DOUBTFUL = 0.25
+"""Distance from the bones beyond which a pixel that lies twice as near to another's is theirs."""
+_COARSE = 4
+"""Pixels that are measured as one."""
 
 _STDERR = threading.RLock()
 _MOST_GRAPHS = 2
@@ -110,8 +127,8 @@ class PoseEstimator:
                 if person is None or any(_same(person, other) for other in found):
                     break
                 found.append(person)
-                canvas = _paint_over(canvas, person[1])
-        detections = [self._detection(p, m, height, width) for p, m in found]
+                canvas = _paint_over(canvas, *person)
+        detections = [self._detection(p, m, height, width) for p, m in _parted(found)]
         return sorted(detections, key=lambda d: -d.area)
 
     def find_one(self, image: np.ndarray, name: str, person: int | None = None) -> Detection:
@@ -217,10 +234,52 @@ def _same(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]) ->
     return bool(smaller < 0.02 * one.size * 0.25 or (one & two).sum() > smaller / 3)
 
 
-def _paint_over(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def _paint_over(image: np.ndarray, points: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Replace a person by the picture's median colour, so that the next one can be found."""
     side = max(3, round(0.02 * max(image.shape[:2])) | 1)
-    grown = cv2.dilate((mask > 0.3).astype(np.uint8), np.ones((side, side), np.uint8))
+    own = ((mask > 0.3) & (_away(points, mask.shape) < _OWN)).astype(np.uint8)
+    grown = cv2.dilate(own, np.ones((side, side), np.uint8))
     painted = np.empty_like(image)
     painted[:] = np.median(image[::4, ::4].reshape(-1, 3), axis=0).astype(np.uint8)
     return cv2.copyTo(image, 1 - grown, painted)
+
+
+def _away(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(height, width) float32 how far pixels are from a person's bones, in their trunk's lengths.
+
+    Args:
+        points: (33, 3) landmarks, x, y in pixels.
+        size: (height, width) of the picture.
+    """
+    height, width = size
+    few = (max(1, height // _COARSE), max(1, width // _COARSE))
+    xy = points[:, :2] * [few[1] / width, few[0] / height]
+    middle, hips = xy[[11, 12]].mean(0), xy[[23, 24]].mean(0)
+    wide = float(np.linalg.norm(xy[11] - xy[12]))
+    scale = max(2.0, float(np.linalg.norm(hips - middle)), 1.2 * wide)
+    bones = [np.stack([xy[a], xy[b]]) for a, b in _BONES]
+    bones.append(np.stack([xy[0], middle]))
+    lines = np.clip(np.rint(16 * np.stack(bones)), -(2**20), 2**20).astype(np.int32)
+    canvas = np.ones(few, np.uint8)
+    cv2.polylines(canvas, list(lines), False, 0, 1, cv2.LINE_8, 4)
+    away = cv2.distanceTransform(canvas, cv2.DIST_L2, 5) / np.float32(scale)
+    return cv2.resize(away, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def _parted(
+    people: list[tuple[np.ndarray, np.ndarray]],
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """People whose masks claim nothing twice, nor what lies about another's bones."""
+    if len(people) < 2:
+        return people
+    masks = np.stack([mask for _, mask in people])
+    away = np.stack([_away(points, mask.shape) for points, mask in people])
+    claimed = masks > _CLAIMED
+    nearest, by = away.argmin(0), np.where(claimed, away, np.inf).min(0)
+    others = (by > _DOUBTFUL) & (away.min(0) < by / 2)
+    owner = np.where(others, nearest, np.where(claimed, away, np.inf).argmin(0))
+    total, contested = masks.max(0), (claimed.sum(0) > 1) | (others & claimed.any(0))
+    return [
+        (points, np.where(contested, total * (owner == number), mask).astype(np.float32))
+        for number, (points, mask) in enumerate(people)
+    ]

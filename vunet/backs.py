@@ -26,8 +26,13 @@ _ROWS, _COLUMNS = 160, 192
 _TOP, _BOTTOM, _WIDE = -0.4, 1.4, 0.9
 """Of the raster in which rows are measured, in lengths of the trunk: from above the neck to below
 the hips, and to both sides."""
-_CHEST, _LEAST_SHOWN = (0.1, 0.9), 0.85
-"""Rows, in lengths of the trunk, of which so much must be cloth, and not arms before it."""
+_CHEST, _MOST_HIDDEN, _LEAST_SHOWN = (0.1, 0.9), 0.45, 0.85
+"""Rows, in lengths of the trunk, of which so many may be hidden by arms before them, and of whose
+others so much must be cloth."""
+_HIDING = 0.75
+"""Width of a row's cloth, as a share of most rows', below which arms hide the rest of it."""
+_ARM_RIM = 0.03
+"""Width of what round arms is taken for theirs, in lengths of the trunk."""
 _SHADE = 0.1
 """Standard deviation of what counts as light and shade, in lengths of the trunk."""
 
@@ -55,58 +60,61 @@ class Trunk:
         return np.stack([np.array([down[1], -down[0]]), down])
 
 
-def with_back(image: np.ndarray, torso: np.ndarray, trunk: Trunk) -> np.ndarray | None:
-    """A photo with its chest covered by the cloth at the chest's sides.
+def with_back(
+    image: np.ndarray, torso: np.ndarray, arms: np.ndarray, trunk: Trunk
+) -> np.ndarray | None:
+    """A photo with its chest, and what is held before it, covered by the cloth at its sides.
 
     Args:
         image: (H, W, 3) uint8 RGB photo.
         torso: (H, W) float32 in [0, 1], how surely each pixel shows the trunk's cloth.
+        arms: (H, W) float32 in [0, 1], how surely each shows arms or hands.
         trunk: Where it lies.
 
     Returns:
-        (H, W, 3) uint8, unlike the photo only where `torso` is not 0; None where too much of the
-        trunk is hidden, as by crossed arms.
+        (H, W, 3) uint8, unlike the photo only within the trunk; None where too much of it is
+        hidden, as by crossed arms.
     """
-    rows, columns = np.flatnonzero((torso > 0.1).any(1)), np.flatnonzero((torso > 0.1).any(0))
-    ends = _row_ends(torso, trunk)
-    if not len(rows) or ends is None:
+    ys, xs = np.flatnonzero((torso > 0.1).any(1)), np.flatnonzero((torso > 0.1).any(0))
+    rows = _rows_of(torso, arms, trunk)
+    if not len(ys) or rows is None:
         return None
-    y0, y1, x0, x1 = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    y0, y1, x0, x1 = ys[0], ys[-1] + 1, xs[0], xs[-1] + 1
     y, x = np.mgrid[y0:y1, x0:x1].astype(np.float32) + np.float32(0.5)
     across, down = trunk.axes.astype(np.float32)
     length = np.float32(trunk.length)
     dx, dy = (x - np.float32(trunk.neck[0])) / length, (y - np.float32(trunk.neck[1])) / length
     a, b = dx * across[0] + dy * across[1], dx * down[0] + dy * down[1]
-    row = (b - _TOP) / (_BOTTOM - _TOP) * _ROWS - 0.5
-    zero = np.zeros_like(row, np.float32)
-    left, right = (
-        cv2.remap(end[:, None], zero, row.astype(np.float32), 1, borderMode=cv2.BORDER_REPLICATE)
-        for end in ends
-    )
-    wide = np.maximum(right - left, 0.05)
-    t = (a - left) / wide
+    left, right, _, _ = rows.at(b)
+    t = (a - left) / np.maximum(right - left, 0.05)
     passing = smooth((t - _MEET[0]) / (_MEET[1] - _MEET[0]))
     few = cv2.merge([image, np.clip(255 * torso, 0, 255).astype(np.uint8)])
     colour, total = np.zeros((*t.shape, 3), np.float32), np.zeros(t.shape, np.float32)
-    for share, folded in ((1 - passing, _folded(t)), (passing, 1 - _folded(1 - t))):
-        place = left + folded * wide
-        px = trunk.neck[0] + length * (place * across[0] + b * down[0]) - 0.5
-        py = trunk.neck[1] + length * (place * across[1] + b * down[1]) - 0.5
-        taken = cv2.remap(
-            few,
-            px.astype(np.float32),
-            py.astype(np.float32),
-            cv2.INTER_CUBIC,
-            borderMode=cv2.BORDER_REPLICATE,
-        ).astype(np.float32)
-        sure = share * np.clip((taken[..., 3] / 255 - 0.3) / 0.4, 0.001, 1)
-        colour += taken[..., :3] * sure[..., None]
-        total += sure
+    for turn, part in rows.sources(b):
+        left, right, _, _ = rows.at(turn)
+        for share, folded in ((1 - passing, _folded(t)), (passing, 1 - _folded(1 - t))):
+            place = left + folded * np.maximum(right - left, 0.05)
+            px = trunk.neck[0] + length * (place * across[0] + turn * down[0]) - 0.5
+            py = trunk.neck[1] + length * (place * across[1] + turn * down[1]) - 0.5
+            taken = cv2.remap(
+                few,
+                px.astype(np.float32),
+                py.astype(np.float32),
+                cv2.INTER_CUBIC,
+                borderMode=cv2.BORDER_REPLICATE,
+            ).astype(np.float32)
+            sure = part * share * np.clip((taken[..., 3] / 255 - 0.3) / 0.4, 0.001, 1)
+            colour += taken[..., :3] * sure[..., None]
+            total += sure
     colour = colour / np.maximum(total, 1e-6)[..., None]
     sure = np.clip(total / 0.5, 0, 1)
     around = _spread(colour, sure, _SHADE * float(length))
     colour = around + sure[..., None] * (colour - around)
-    laid = np.clip((torso[y0:y1, x0:x1] - 0.1) / 0.4, 0, 1)
+    rim = 2 * max(1, round(_ARM_RIM * trunk.length)) + 1
+    arms = cv2.dilate(arms, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (rim, rim)))
+    before = np.clip(np.minimum(t, 1 - t) / _RIM, 0, 1) * smooth((1 - np.abs(2 * b - 1)) / 0.2 + 1)
+    covered = np.maximum(torso[y0:y1, x0:x1], arms[y0:y1, x0:x1] * before)
+    laid = np.clip((covered - 0.1) / 0.4, 0, 1)
     return _laid_on(image, colour, laid, (int(x0), int(y0)))
 
 
@@ -271,11 +279,41 @@ def _folded(t: np.ndarray) -> np.ndarray:
     return np.where(t < _SIDE, first, back)
 
 
-def _row_ends(torso: np.ndarray, trunk: Trunk) -> tuple[np.ndarray, np.ndarray] | None:
-    """(ROWS,) float32 each, where rows of the trunk begin and end, in its lengths; None if hidden.
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """The rows of a trunk, from `_TOP` to `_BOTTOM`; those hidden have the ends of others."""
 
-    Rows go from `_TOP` to `_BOTTOM`; those without cloth have the ends of their neighbours.
-    """
+    values: np.ndarray
+    """(ROWS, 4) float32: where each begins and ends and whence it has its cloth, from above and
+    from below, in the trunk's lengths."""
+    above: np.ndarray
+    """(ROWS,) float32 in [0, 1], how much of it comes from above."""
+    hidden: bool
+    """Whether any has its cloth from others."""
+
+    def at(self, b: np.ndarray) -> tuple[np.ndarray, ...]:
+        """The values, (h, w) each, at heights b (h, w) in the trunk's lengths."""
+        return cv2.split(self._read(self.values, b))
+
+    def sources(self, b: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Heights (h, w) whence cloth is taken for heights b (h, w), and the share of each."""
+        if not self.hidden:
+            return [(b, np.ones_like(b))]
+        _, _, above, below = self.at(b)
+        share = self._read(self.above[:, None], b)
+        return [(above, share), (below, 1 - share)]
+
+    @staticmethod
+    def _read(values: np.ndarray, b: np.ndarray) -> np.ndarray:
+        row = ((b - _TOP) / (_BOTTOM - _TOP) * _ROWS - 0.5).astype(np.float32)
+        column = np.zeros_like(row)
+        return cv2.remap(
+            values[:, None], column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+
+
+def _rows_of(torso: np.ndarray, arms: np.ndarray, trunk: Trunk) -> _Rows | None:
+    """Measure the rows of a trunk; None if too much of it is hidden."""
     across, down = trunk.axes
     step_u, step_v = 2 * _WIDE / _COLUMNS, (_BOTTOM - _TOP) / _ROWS
     first = trunk.neck + trunk.length * (
@@ -285,25 +323,43 @@ def _row_ends(torso: np.ndarray, trunk: Trunk) -> tuple[np.ndarray, np.ndarray] 
         [trunk.length * step_u * across, trunk.length * step_v * down, first - 0.5], axis=1
     )
     small = cv2.warpAffine(
-        torso.astype(np.float32),
+        cv2.merge([torso.astype(np.float32), np.maximum(torso, arms).astype(np.float32)]),
         matrix,
         (_COLUMNS, _ROWS),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
     )
-    there = small > 0.5
-    first_row, last_row = (round((b - _TOP) / step_v) for b in _CHEST)
+    there, with_arms = small[..., 0] > 0.5, small[..., 1] > 0.5
     begins, ends = there.argmax(1), _COLUMNS - there[:, ::-1].argmax(1)
-    spans = np.where(there.any(1), ends - begins, 0)
+    first_row, last_row = (round((b - _TOP) / step_v) for b in _CHEST)
     chest = slice(first_row, last_row)
-    if there[chest].sum() < _LEAST_SHOWN * max(1, spans[chest].sum()):
-        return None
-    known = there.sum(1) * step_u > 0.12
+    # where arms hide a row, what is seen of it says little of where it ends
+    widths = there.sum(1)
+    hidden = (widths < _HIDING * np.quantile(widths[chest], 0.6)) & (with_arms.sum(1) > widths)
+    known = (widths * step_u > 0.12) & ~hidden
     if known.sum() < 4:
         return None
+    places = np.arange(_COLUMNS)
+    between = (places >= begins[:, None]) & (places < ends[:, None]) & ~hidden[:, None]
+    seen = between & there
+    if hidden[chest].mean() > _MOST_HIDDEN:
+        return None
+    if seen[chest].sum() < _LEAST_SHOWN * max(1, between[chest].sum()):
+        return None
     numbers = np.flatnonzero(known)
-    found = []
-    for edge in (begins, ends):
+    values = np.zeros((_ROWS, 4), np.float32)
+    for column, edge in enumerate((begins, ends)):
         value = np.interp(np.arange(_ROWS), numbers, edge[numbers]) * step_u - _WIDE
-        smooth = cv2.GaussianBlur(value.astype(np.float32)[:, None], (0, 0), 3)
-        found.append(smooth[:, 0])
-    return found[0], found[1]
+        values[:, column] = cv2.GaussianBlur(value.astype(np.float32)[:, None], (0, 0), 3)[:, 0]
+    own = np.arange(_ROWS)
+    sources, above = np.stack([own, own], axis=1), np.full(_ROWS, 0.5, np.float32)
+    gaps = [r for r in own[:-1] if known[r] and not known[r + 1] and hidden[r + 1]]
+    for last in gaps:
+        after = numbers[numbers > last]
+        if not len(after):
+            continue
+        gap = np.arange(last + 1, after[0])  # mirrored from both of its ends
+        sources[gap, 0] = np.maximum(2 * last + 1 - gap, numbers[0])
+        sources[gap, 1] = np.minimum(2 * after[0] - 1 - gap, numbers[-1])
+        above[gap] = smooth(2 * (after[0] - 0.5 - gap) / len(gap) - 0.5)
+    values[:, 2:] = (sources + 0.5) * step_v + _TOP
+    return _Rows(values, above, bool(len(gaps)))

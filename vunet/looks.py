@@ -199,14 +199,22 @@ def _view(
 ) -> View:
     window = source_window(subject, model.config.size)
     image, mask, joints = (t.to(target.device) for t in subject_tensors(subject, window))
+    own: Tensor | None = None  # of a photo that was changed
     behind = model.config.texture and bool(geo.turned_round(target, joints)[0, geo.TORSO] > 0.5)
     if behind:
         logits, _ = model.parse(image, mask, joints, amp=amp)
         seen = _from_behind(subject, window, logits.softmax(1))
         behind = seen is not None
         if seen is not None:
+            own = image
             subject = seen
             image, mask, joints = (t.to(target.device) for t in subject_tensors(seen, window))
+    made = (geo.TORSO, geo.HEAD) if behind else ()
+    told = None  # by the posterior, where it must not be asked of the picture alone
+    if own is not None and model.config.latents:
+        told, limbs = (model.encode(p, mask, joints, amp=amp).mean for p in (image, own))
+        others = [p for p in range(len(geo.PARTS)) if p not in made]
+        told[:, others] = limbs[:, others]  # arms that lay before the chest are covered
     latents = model.appearance(
         image,
         mask,
@@ -214,12 +222,12 @@ def _view(
         target,
         noise=noise,
         temperature=UNSEEN_TEMPERATURE,
+        seen=told,
         amp=amp,
     )
     warped = None
     if model.config.texture:
         warped = model.warp(image, mask, joints, target, amp=amp)
-    made = (geo.TORSO, geo.HEAD) if behind else ()
     return View(subject, window, image, mask, joints, latents, warped, made)
 
 
@@ -234,11 +242,14 @@ def _from_behind(subject: Subject, window: Window, parts: Tensor) -> Subject | N
         parts: (1, P + 1, h, w) share of each part in each place of the window.
     """
     size = subject.image.shape[:2]
-    shares = on_canvas(parts[:, [geo.TORSO, geo.HEAD]], window, size) * subject.mask[..., None]
+    arms = parts[:, LOOKS["arms"] + LOOKS["hands"]].sum(1, keepdim=True)
+    shown = torch.cat([parts[:, [geo.TORSO, geo.HEAD]], arms], 1)
+    shares = on_canvas(shown, window, size) * subject.mask[..., None]
     points = points_of(subject.pose, size)[:, :2]
     nose, left_eye, right_eye, left_ear, right_ear, left, right = points[:7]
     neck = (left + right) / 2
-    image = with_back(subject.image, shares[..., 0], Trunk(neck, points[11:13].mean(0)))
+    trunk = Trunk(neck, points[11:13].mean(0))
+    image = with_back(subject.image, shares[..., 0], shares[..., 2], trunk)
     if image is None:
         return None
     half_width = 0.5 * float(np.linalg.norm(left_ear - right_ear))

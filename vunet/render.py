@@ -48,6 +48,10 @@ _FINER = 2.0
 """Places of the grid through which values are enlarged, per cell."""
 _BESIDE = ThreadPoolExecutor(1, thread_name_prefix="vunet-beside")
 _HALVES = ThreadPoolExecutor(1, thread_name_prefix="vunet-half")
+_OUTLINE_SHARE = 0.001
+"""Width of the outline that is not copied, as a share of a photo's longer side; a pixel or more."""
+_GROUND, _NO_GROUND = 0.4, 0.8
+"""Values of a mask up to which a pixel may show ground alone, and from which none of it."""
 _UNMOVED_PX = 0.75
 """Pixels that are moved farther on the canvas have moved."""
 
@@ -600,11 +604,14 @@ def _photo_for(
         mask = cv2.resize(mask, wh, interpolation=cv2.INTER_AREA)
         reduced = np.array([wh[0] / subject.image.shape[1], wh[1] / subject.image.shape[0]])
     photo = np.zeros((*mask.shape, 4), np.uint8)
-    alpha = cv2.convertScaleAbs(mask, alpha=255)
-    x, y, wide, high = cv2.boundingRect(alpha)
+    x, y, wide, high = cv2.boundingRect(cv2.convertScaleAbs(mask, alpha=255))
     if wide and high:
-        box = slice(y, y + high), slice(x, x + wide)
-        m = np.clip(mask[box], 0, 1).astype(np.float32)
+        # the ground mixed into an outline would be a seam where it comes to lie inside
+        rim = max(1, round(_OUTLINE_SHARE * max(mask.shape)))
+        box = slice(max(0, y - rim), y + high + rim), slice(max(0, x - rim), x + wide + rim)
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim + 1, 2 * rim + 1))
+        m = (cv2.erode(mask[box], kernel) - _GROUND) / (_NO_GROUND - _GROUND)
+        m = np.clip(m, 0, 1).astype(np.float32)
         photo[box][..., :3] = cv2.multiply(image[box], cv2.merge([m, m, m]), dtype=cv2.CV_8U)
-        photo[box][..., 3] = alpha[box]
+        photo[box][..., 3] = cv2.convertScaleAbs(m, alpha=255)
     return photo, reduced

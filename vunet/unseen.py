@@ -30,9 +30,11 @@ _OF_PHOTO = 0.004
 """What the photo's mean of a row counts beside pixels seen in the new pose."""
 _LEAST = 0.0003
 """Weight at which a place is half sure."""
+_LEAST_INSIDE = 0.1
+"""Share of all parts in a pixel from which it is wholly theirs."""
 _FINE_PX = 1.5
 """Deviation in the network's pixels of what of the painting is compared; finer detail stays."""
-_ALIKE, _UNLIKE = 0.08, 0.33
+_ALIKE, _UNLIKE = 0.14, 0.45
 """Differences of colours in [-1, 1] up to which the painting stays, and from which it goes."""
 _STEP = 2.0
 """Pixels across a limb that are treated as one: it is blurred there anyway."""
@@ -175,7 +177,8 @@ def _spread(picture: np.ndarray, parts: np.ndarray, joints: np.ndarray, rows: Ro
             )
         spread /= spread[..., 3:] + _LEAST
         total[box] += raster.laid(spread, (x, y, wide, high)) * share[box][..., None]
-    return total
+    # where cloth ends is for the outline to say
+    return total / np.maximum(parts.sum(0), _LEAST_INSIDE)[..., None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -75,3 +75,51 @@ def test_silence_ends_for_all_who_asked_for_it() -> None:
         list(pool.map(quiet, range(200)))
     after = os.fstat(2)
     assert (before.st_dev, before.st_ino) == (after.st_dev, after.st_ino)
+
+
+def test_people_side_by_side_each_get_their_own_pixels() -> None:
+    """Somebody pasted close beside somebody else: whose pixel is whose is known."""
+    estimator = PoseEstimator()
+    one, two = photo("person_1"), photo("person_2")
+    size = (640, 480)
+    one, two = (cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA) for image in (one, two))
+    found = [estimator.find(image)[0] for image in (one, two)]
+    first, second = (detection.mask > 0.5 for detection in found)
+    middles = [d.pose.keypoints[[11, 12, 23, 24], 0].mean() for d in found]
+    places = [150.0, 300.0]
+    moved = []
+    canvas = np.full((*size, 3), np.median(one.reshape(-1, 3), axis=0), np.uint8)
+    for image, mask, middle, place in zip(
+        (one, two), (first, second), middles, places, strict=True
+    ):
+        shift = np.array([[1, 0, place - middle], [0, 1, 0.0]])
+        there = cv2.warpAffine(mask.astype(np.uint8), shift, size[::-1]) > 0
+        canvas[there] = cv2.warpAffine(image, shift, size[::-1])[there]
+        moved.append(there)
+    moved[0] &= ~moved[1]  # who was pasted later stands before
+    people = estimator.find(canvas, 3)
+    assert len(people) == 2
+    people.sort(key=lambda d: float(d.pose.keypoints[[11, 12, 23, 24], 0].mean()))
+    for number, person in enumerate(people):
+        mask = person.mask > 0.5
+        assert (mask & moved[number]).sum() > 0.9 * moved[number].sum()
+        assert (mask & moved[1 - number]).sum() < 0.05 * moved[1 - number].sum()
+    assert np.minimum(people[0].mask, people[1].mask).max() < 0.5
+
+
+def test_masks_that_claim_a_pixel_twice_are_parted_by_the_skeletons() -> None:
+    def body(x: float) -> np.ndarray:
+        points = np.tile([x, 50.0, 1.0], (33, 1))
+        points[[11, 12], 1], points[[23, 24], 1] = 40, 80
+        points[[25, 26], 1], points[[27, 28, 31, 32], 1], points[0, 1] = 110, 140, 25
+        return points
+
+    masks = np.zeros((2, 160, 200), np.float32)
+    masks[0, 20:145, 40:125], masks[1, 20:145, 90:140] = 0.9, 0.8
+    one, two = (mask for _, mask in module._parted([(body(60), masks[0]), (body(110), masks[1])]))
+    assert one[60, 60] == pytest.approx(0.9)
+    assert two[60, 110] == pytest.approx(0.9)  # both claim it; the nearer skeleton has it
+    assert one[60, 110] == 0
+    assert not ((one > 0.3) & (two > 0.3)).any()
+    alone = [(body(60), masks[0])]
+    assert module._parted(alone) is alone

@@ -38,10 +38,13 @@ def jacket_over_a_shirt(angle: float = 0.0) -> tuple[np.ndarray, np.ndarray, Tru
     return image, torso, Trunk(*ends)
 
 
+NO_ARMS = np.zeros(SIZE, np.float32)
+
+
 @pytest.mark.parametrize("angle", [0, 25, -60, 170])
 def test_open_jackets_are_closed_whatever_way_the_trunk_lies(angle: float) -> None:
     image, torso, trunk = jacket_over_a_shirt(angle)
-    back = with_back(image, torso, trunk)
+    back = with_back(image, torso, NO_ARMS, trunk)
     assert back is not None
     inside = cv2.erode((torso > 0.9).astype(np.uint8), np.ones((9, 9))) > 0
     off = np.abs(back[inside].astype(float) - JACKET).max(1)
@@ -56,17 +59,40 @@ def test_stripes_go_round() -> None:
     rows = (np.arange(SIZE[0]) // 10 % 2 == 0)[:, None]
     striped[(torso > 0) & rows] = SHIRT
     striped[90:200, 92:108] = (200, 20, 20)  # a tie
-    back = with_back(striped, torso, trunk)
+    back = with_back(striped, torso, NO_ARMS, trunk)
     assert back is not None
     middle, side = back[80:210, 100].astype(float), striped[80:210, 60].astype(float)
     assert np.abs(middle - side).mean() < 6
 
 
+def test_hands_before_a_chest_are_covered_by_the_cloth_round_them() -> None:
+    image, torso, trunk = jacket_over_a_shirt()
+    rows = (np.arange(SIZE[0]) // 10 % 2 == 0)[:, None]
+    image[(torso > 0) & rows] = SHIRT
+    hands = (220, 170, 140)
+    arms = np.zeros_like(torso)
+    arms[130:160, 40:160] = 1  # all across, and beyond
+    image[arms > 0] = hands
+    torso[arms > 0] = 0
+    back = with_back(image, torso, arms, trunk)
+    assert back is not None
+    middle = back[130:160, 62:138]
+    assert (np.abs(middle.astype(float) - hands).max(2) < 12).mean() < 0.02
+    light = middle.mean((1, 2))
+    assert np.ptp(light) > 0.6 * np.ptp(image[60:120, 100].mean(1))  # stripes, and no mean of them
+    np.testing.assert_array_equal(back[:, :40], image[:, :40])  # not beside the trunk
+    np.testing.assert_array_equal(back[:, 160:], image[:, 160:])
+
+
 def test_crossed_arms_leave_no_back() -> None:
     image, torso, trunk = jacket_over_a_shirt()
-    torso[100:170, 60:140] = 0
-    assert with_back(image, torso, trunk) is None
-    assert with_back(image, np.zeros_like(torso), trunk) is None
+    torso[100:170, 60:140] = 0  # by something that is no arm
+    assert with_back(image, torso, NO_ARMS, trunk) is None
+    arms = np.zeros_like(torso)
+    arms[90:200, 50:150] = 1
+    torso[arms > 0] = 0
+    assert with_back(image, torso, arms, trunk) is None
+    assert with_back(image, np.zeros_like(torso), NO_ARMS, trunk) is None
 
 
 def head(hair_down_to: int) -> tuple[np.ndarray, np.ndarray, Face]:
