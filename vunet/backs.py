@@ -293,7 +293,7 @@ class _Rows:
 
     def at(self, b: np.ndarray) -> tuple[np.ndarray, ...]:
         """The values, (h, w) each, at heights b (h, w) in the trunk's lengths."""
-        return cv2.split(self._read(self.values, b))
+        return tuple(cv2.split(self._read(self.values, b)))
 
     def sources(self, b: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         """Heights (h, w) whence cloth is taken for heights b (h, w), and the share of each."""
