@@ -37,7 +37,7 @@ _BONES = (
 """Landmarks of MediaPipe between which a body lies."""
 _OWN = 0.5
 """Distance from the bones, in lengths of the trunk, within which a mask surely shows its person."""
-_CLAIMED = 0.3
+_CLAIMED = 0.15
 """Value of a mask from which it claims a pixel."""
 _DOUBTFUL = 0.25
 """Distance from the bones beyond which a pixel that lies twice as near to another's is theirs."""
