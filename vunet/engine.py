@@ -157,8 +157,8 @@ class Engine:
         self.weights_sha256 = weights_sha256
         self.device = device
         self._lock = threading.Lock()
-        # for what need not wait for each other: one core finds a pose or fills a background in,
-        # while the other is at the photo or the network
+        # for what need not wait for each other: one core finds a pose or turns a face, while the
+        # other is at the photo or the network
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="vunet")
         # bf16 pays only where the processor multiplies it in hardware
         self.amp = has_fast_bf16(device)
