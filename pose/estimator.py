@@ -41,6 +41,8 @@ _CLAIMED = 0.15
 """Value of a mask from which it claims a pixel."""
 _DOUBTFUL = 0.25
 """Distance from the bones beyond which a pixel that lies twice as near to another's is theirs."""
+_LEAST_LEFT = 0.2
+"""Share of their own pixels that somebody must keep beside others to be there at all."""
 _COARSE = 4
 """Pixels that are measured as one."""
 
@@ -124,7 +126,9 @@ class PoseEstimator:
         with self._borrowed() as graph:
             for _ in range(max_people):
                 person = self._detect_padded(graph, canvas, retry=not found)
-                if person is None or any(_same(person, other) for other in found):
+                if person is None:
+                    break
+                if any(_same(person, other) for other in found):
                     break
                 found.append(person)
                 canvas = _paint_over(canvas, *person)
@@ -237,15 +241,16 @@ def _same(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]) ->
 def _paint_over(image: np.ndarray, points: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Replace a person by the picture's median colour, so that the next one can be found."""
     side = max(3, round(0.02 * max(image.shape[:2])) | 1)
-    own = ((mask > 0.3) & (_away(points, mask.shape) < _OWN)).astype(np.uint8)
+    away, scale = _away(points, mask.shape)
+    own = ((mask > 0.3) & (away < _OWN * scale)).astype(np.uint8)
     grown = cv2.dilate(own, np.ones((side, side), np.uint8))
     painted = np.empty_like(image)
     painted[:] = np.median(image[::4, ::4].reshape(-1, 3), axis=0).astype(np.uint8)
     return cv2.copyTo(image, 1 - grown, painted)
 
 
-def _away(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(height, width) float32 how far pixels are from a person's bones, in their trunk's lengths.
+def _away(points: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, float]:
+    """(height, width) float32 how far pixels are from a person's bones; length of their trunk.
 
     Args:
         points: (33, 3) landmarks, x, y in pixels.
@@ -262,8 +267,13 @@ def _away(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     lines = np.clip(np.rint(16 * np.stack(bones)), -(2**20), 2**20).astype(np.int32)
     canvas = np.ones(few, np.uint8)
     cv2.polylines(canvas, list(lines), False, 0, 1, cv2.LINE_8, 4)
-    away = cv2.distanceTransform(canvas, cv2.DIST_L2, 5) / np.float32(scale)
-    return cv2.resize(away, (width, height), interpolation=cv2.INTER_LINEAR)
+    away = cv2.resize(
+        cv2.distanceTransform(canvas, cv2.DIST_L2, 5),
+        (width, height),
+        interpolation=cv2.INTER_LINEAR,
+    )
+    unit = height / few[0]
+    return away * np.float32(unit), scale * unit
 
 
 def _parted(
@@ -273,13 +283,21 @@ def _parted(
     if len(people) < 2:
         return people
     masks = np.stack([mask for _, mask in people])
-    away = np.stack([_away(points, mask.shape) for points, mask in people])
+    each = [_away(points, mask.shape) for points, mask in people]
+    away = np.stack([distance for distance, _ in each])
+    doubtful = _DOUBTFUL * np.array([scale for _, scale in each])[:, None, None]
     claimed = masks > _CLAIMED
     nearest, by = away.argmin(0), np.where(claimed, away, np.inf).min(0)
-    others = (by > _DOUBTFUL) & (away.min(0) < by / 2)
+    others = (~claimed | (away > doubtful)).all(0) & (away.min(0) < by / 2)
     owner = np.where(others, nearest, np.where(claimed, away, np.inf).argmin(0))
     total, contested = masks.max(0), (claimed.sum(0) > 1) | (others & claimed.any(0))
-    return [
+    parted = [
         (points, np.where(contested, total * (owner == number), mask).astype(np.float32))
         for number, (points, mask) in enumerate(people)
     ]
+    # what is found in the rest of somebody, as in a wide skirt, is nobody
+    left = [
+        after.sum() > _LEAST_LEFT * mask.sum()
+        for (_, after), mask in zip(parted, masks, strict=True)
+    ]
+    return [person for number, person in enumerate(parted) if number == 0 or left[number]]

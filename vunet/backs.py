@@ -284,8 +284,8 @@ class _Rows:
     """The rows of a trunk, from `_TOP` to `_BOTTOM`; those hidden have the ends of others."""
 
     values: np.ndarray
-    """(ROWS, 4) float32: where each begins and ends and whence it has its cloth, from above and
-    from below, in the trunk's lengths."""
+    """(ROWS, 4) float32: where each begins and ends, and how far off it has its cloth, above and
+    below (0 where it has its own), in the trunk's lengths."""
     above: np.ndarray
     """(ROWS,) float32 in [0, 1], how much of it comes from above."""
     hidden: bool
@@ -301,7 +301,7 @@ class _Rows:
             return [(b, np.ones_like(b))]
         _, _, above, below = self.at(b)
         share = self._read(self.above[:, None], b)
-        return [(above, share), (below, 1 - share)]
+        return [(b + above, share), (b + below, 1 - share)]
 
     @staticmethod
     def _read(values: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -361,5 +361,5 @@ def _rows_of(torso: np.ndarray, arms: np.ndarray, trunk: Trunk) -> _Rows | None:
         sources[gap, 0] = np.maximum(2 * last + 1 - gap, numbers[0])
         sources[gap, 1] = np.minimum(2 * after[0] - 1 - gap, numbers[-1])
         above[gap] = smooth(2 * (after[0] - 0.5 - gap) / len(gap) - 0.5)
-    values[:, 2:] = (sources + 0.5) * step_v + _TOP
+    values[:, 2:] = (sources - own[:, None]) * step_v
     return _Rows(values, above, bool(len(gaps)))

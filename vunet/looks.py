@@ -130,7 +130,7 @@ def draw_subjects(
         place = (target, pose, window, canvas)
         return _merge(model, [view], gains, whole, 0, place, noise, amp, meanwhile)
     views = [_view(model, subject, target, None, amp) for subject in subjects]
-    painted = [_paint(model, view, target, amp) for view in views]
+    painted = [model.paint(v.latents, target, v.warped, source=v.joints, amp=amp) for v in views]
     shown = torch.cat([F.avg_pool2d(p.visibility, 2) for p in painted], 1)  # (1, N, H/2, W/2)
     shown = F.avg_pool2d(shown, 7, 1, 3, count_include_pad=False)
     shown[:, 0] += _FIRST_BONUS
@@ -264,7 +264,7 @@ def _paint(model: Reposer, view: View, target: Tensor, amp: bool) -> Painted:
 
 
 def _retouched(painted: Painted, views: Sequence[View], shares: Tensor, target: Tensor) -> Painted:
-    """What was painted, in the colours that the photos show of each part.
+    """What was painted, in the colours that the photos show of each part and beside each place.
 
     Args:
         painted: For one picture.

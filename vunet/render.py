@@ -59,7 +59,7 @@ _UNMOVED_PX = 0.75
 def beside(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
     """Do something on another core than the one that draws, one thing after the other.
 
-    Not to be waited for by what is itself done so.
+    For all engines alike. Not to be waited for by what is itself done so.
     """
     return _BESIDE.submit(work, *args, **kwargs)
 
@@ -323,6 +323,9 @@ def _lay_over(painted: np.ndarray, photos: _Fetched, seen: np.ndarray, pixel: fl
 
 def in_halves(work: Callable[[slice], None], rows: int) -> None:
     """Do something with all rows of a picture, half of it beside."""
+    if rows < 2:
+        work(slice(0, rows))
+        return
     beside = _HALVES.submit(work, slice(0, rows // 2))
     work(slice(rows // 2, rows))
     beside.result()
@@ -592,7 +595,10 @@ def _decided(weights: Tensor) -> Tensor:
 def _photo_for(
     subject: Subject, from_window: Window, to_window: Window, scale: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Premultiplied RGBA photo, reduced where the canvas shows it much smaller; factors (x, y)."""
+    """Premultiplied RGBA photo without the outline; the factors (x, y) by which it is reduced.
+
+    It is reduced where the canvas shows it much smaller.
+    """
     # photo pixels per canvas pixel
     density = scale * to_window.scale / from_window.scale
     reduced = np.ones(2)
@@ -608,6 +614,7 @@ def _photo_for(
     if wide and high:
         # the ground mixed into an outline would be a seam where it comes to lie inside
         rim = max(1, round(_OUTLINE_SHARE * max(mask.shape)))
+        rim *= bool(from_window.scale < reduced.mean())  # a coarse photo has no such outlines
         box = slice(max(0, y - rim), y + high + rim), slice(max(0, x - rim), x + wide + rim)
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim + 1, 2 * rim + 1))
         m = (cv2.erode(mask[box], kernel) - _GROUND) / (_NO_GROUND - _GROUND)

@@ -84,6 +84,21 @@ def test_hands_before_a_chest_are_covered_by_the_cloth_round_them() -> None:
     np.testing.assert_array_equal(back[:, 160:], image[:, 160:])
 
 
+def test_long_coats_stay_as_they_are_below_a_trunk_with_hands_before_it() -> None:
+    image, torso = np.full((600, 200, 3), GROUND, np.uint8), np.zeros((600, 200), np.float32)
+    torso[50:560, 50:150] = 1
+    rows = (np.arange(600) // 10 % 2 == 0)[:, None]
+    image[(torso > 0) & rows], image[(torso > 0) & ~rows] = SHIRT, JACKET
+    plain = with_back(image, torso, np.zeros_like(torso), TRUNK)
+    arms = np.zeros_like(torso)
+    arms[130:150, 50:150] = 1
+    torso[arms > 0] = 0
+    back = with_back(image, torso, arms, TRUNK)
+    assert plain is not None
+    assert back is not None
+    np.testing.assert_allclose(back[320:540].astype(int), plain[320:540].astype(int), atol=3)
+
+
 def test_crossed_arms_leave_no_back() -> None:
     image, torso, trunk = jacket_over_a_shirt()
     torso[100:170, 60:140] = 0  # by something that is no arm

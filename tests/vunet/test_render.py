@@ -309,17 +309,35 @@ def test_answers_are_laid_where_their_window_lies(scale: float) -> None:
     np.testing.assert_allclose(layer.invented, layer.alpha, atol=1e-5)
 
 
+@pytest.mark.parametrize("top", [-30.0, 62.0, 63.0, 64.0, 65.0, 66.0])
 @pytest.mark.parametrize("left", [-150.0, 90.0, 1000.0, -1000.0])
-def test_windows_may_reach_beyond_the_canvas(left: float) -> None:
-    window = Window(left, -30.0, 1.0, SIZE)
+def test_windows_may_reach_beyond_the_canvas(left: float, top: float) -> None:
+    window = Window(left, top, 1.0, SIZE)
     layer = compose_layer(blob_answer(SIZE, 96.0, 128.0, 60.0), None, window, (120, 100))
     assert layer.alpha.shape == (120, 100)
     assert layer.colour.shape == (120, 100, 3)
     assert np.isfinite(layer.colour).all()
     yy, xx = np.mgrid[:120, :100] + 0.5
-    disc = (xx - left - 96) ** 2 + (yy + 30 - 128) ** 2 < 55**2
+    disc = (xx - left - 96) ** 2 + (yy - top - 128) ** 2 < 55**2
     assert (layer.alpha[disc] > 0.9).all()
     assert disc.any() or not layer.alpha.any()
+
+
+@pytest.mark.parametrize(("side", "kept"), [(48, 1.0), (1200, 0.5)])
+def test_thin_limbs_of_small_photos_are_copied_whole(
+    make_person: MakePerson, side: int, kept: float
+) -> None:
+    """Outlines are left out where a photo is finer than the network, not where it is coarser."""
+    size = (side, side * 3 // 4)
+    pose = make_person(3, size=size)
+    mask = np.zeros(size, np.float32)
+    x = size[1] // 2
+    mask[2:-2, x - 1 : x + 1] = 1  # two pixels wide
+    subject = Subject(np.full((*size, 3), 200, np.uint8), mask, pose)
+    window = source_window(subject, SIZE)
+    photo, _ = render._photo_for(subject, window, window, 1.0)
+    share = (photo[..., 3] > 128).sum() / (mask > 0).sum()
+    assert share == pytest.approx(1.0) if kept == 1.0 else share < kept
 
 
 def check_layer(layer: Layer, canvas: tuple[int, int]) -> None:
