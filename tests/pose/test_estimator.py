@@ -121,9 +121,9 @@ def test_masks_that_claim_a_pixel_twice_are_parted_by_the_skeletons() -> None:
     assert two[60, 110] == pytest.approx(0.9)  # both claim it; the nearer skeleton has it
     assert one[60, 110] == 0
     assert not ((one > 0.3) & (two > 0.3)).any()
-    # a mask without claim about somebody else's bones keeps out of it; one in another is nobody
-    rest = np.zeros((160, 200), np.float32)
-    rest[100:130, 55:70] = 0.9
-    assert len(module._parted([(body(60), masks[0]), (body(110), rest)])) == 1
+    # who has nothing that is nearer to their own bones is nobody
+    slim, rest = np.zeros((2, 160, 200), np.float32)
+    slim[20:145, 40:80], rest[100:130, 55:70] = 0.9, 0.9
+    assert len(module._parted([(body(60), slim), (body(110), rest)])) == 1
     alone = [(body(60), masks[0])]
     assert module._parted(alone) is alone
