@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from vunet.checkpoint import file_sha256, weights_folder
@@ -23,10 +24,15 @@ def release(
     """Copy `run`/model.safetensors to `folder`/`name`.safetensors and list it.
 
     Raises:
-        ValueError: If the file is larger than such a model may be.
+        ValueError: If there is no such file, or it is larger than such a model may be.
     """
     folder = folder or weights_folder()
-    content = (run / "model.safetensors").read_bytes()
+    trained = run / "model.safetensors"
+    if not trained.is_file():
+        raise ValueError(
+            f"{run}: no model.safetensors here; give the folder that `vunet train` wrote"
+        )
+    content = trained.read_bytes()
     most = LARGEST_BYTES.get(name, OTHERS_BYTES)
     if len(content) > most:
         raise ValueError(f"{run}: {len(content)} bytes are more than the {most} allowed")
@@ -55,14 +61,17 @@ def release(
     return path
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """The command of the module's docstring."""
     parser = argparse.ArgumentParser(description="Release a run's weights.")
     parser.add_argument("run", type=Path)
     for field in ("name", "description", "data", "licence"):
         parser.add_argument(field)
-    a = parser.parse_args()
-    release(a.run, a.name, a.description, a.data, a.licence)
+    a = parser.parse_args(arguments)
+    try:
+        release(a.run, a.name, a.description, a.data, a.licence)
+    except (OSError, ValueError) as error:
+        parser.exit(2, f"release: {error}\n")
 
 
 if __name__ == "__main__":

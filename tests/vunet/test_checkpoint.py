@@ -223,3 +223,19 @@ def test_list_says_what_the_manifest_says(folder: Path) -> None:
         "data": "none",
         "description": "seeded noise",
     }
+
+
+def test_a_run_without_weights_is_not_released(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from vunet.release import main, release
+
+    with pytest.raises(SystemExit) as stopped:
+        main([str(tmp_path / "nothing"), "person", "what it is", "whose photos", "MIT"])
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err
+    assert "nothing: no model.safetensors here" in said
+    assert said.count("\n") == 1
+    (tmp_path / "model.safetensors").write_bytes(b"not much")
+    path = release(tmp_path, "mine", "what it is", "whose photos", "MIT", tmp_path / "weights")
+    assert path.read_bytes() == b"not much"
