@@ -126,9 +126,7 @@ class PoseEstimator:
         with self._borrowed() as graph:
             for _ in range(max_people):
                 person = self._detect_padded(graph, canvas, retry=not found)
-                if person is None:
-                    break
-                if any(_same(person, other) for other in found):
+                if person is None or any(_same(person, other) for other in found):
                     break
                 found.append(person)
                 canvas = _paint_over(canvas, *person)
@@ -287,9 +285,9 @@ def _parted(
     away = np.stack([distance for distance, _ in each])
     doubtful = _DOUBTFUL * np.array([scale for _, scale in each])[:, None, None]
     claimed = masks > _CLAIMED
-    nearest, by = away.argmin(0), np.where(claimed, away, np.inf).min(0)
-    others = (~claimed | (away > doubtful)).all(0) & (away.min(0) < by / 2)
-    owner = np.where(others, nearest, np.where(claimed, away, np.inf).argmin(0))
+    claims = np.where(claimed, away, np.inf)
+    others = (~claimed | (away > doubtful)).all(0) & (away.min(0) < claims.min(0) / 2)
+    owner = np.where(others, away.argmin(0), claims.argmin(0))
     total, contested = masks.max(0), (claimed.sum(0) > 1) | (others & claimed.any(0))
     parted = [
         (points, np.where(contested, total * (owner == number), mask).astype(np.float32))

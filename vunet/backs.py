@@ -15,6 +15,7 @@ import numpy as np
 
 from vunet.easing import smooth
 from vunet.hair import along_outline, contrast_of, unlike_skin
+from vunet.raster import Raster
 
 _SIDE = 0.24
 """Share of a row's width, at each end, that is carried over the rest."""
@@ -316,18 +317,14 @@ def _rows_of(torso: np.ndarray, arms: np.ndarray, trunk: Trunk) -> _Rows | None:
     """Measure the rows of a trunk; None if too much of it is hidden."""
     across, down = trunk.axes
     step_u, step_v = 2 * _WIDE / _COLUMNS, (_BOTTOM - _TOP) / _ROWS
-    first = trunk.neck + trunk.length * (
-        across * (-_WIDE + step_u / 2) + down * (_TOP + step_v / 2)
-    )
-    matrix = np.stack(
-        [trunk.length * step_u * across, trunk.length * step_v * down, first - 0.5], axis=1
-    )
-    small = cv2.warpAffine(
-        cv2.merge([torso.astype(np.float32), np.maximum(torso, arms).astype(np.float32)]),
-        matrix,
+    raster = Raster(
+        trunk.neck + trunk.length * (down * _TOP - across * _WIDE),
+        trunk.length * step_u * across,
+        trunk.length * step_v * down,
         (_COLUMNS, _ROWS),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
     )
+    both = cv2.merge([torso.astype(np.float32), np.maximum(torso, arms).astype(np.float32)])
+    small = raster.read(both)
     there, with_arms = small[..., 0] > 0.5, small[..., 1] > 0.5
     begins, ends = there.argmax(1), _COLUMNS - there[:, ::-1].argmax(1)
     first_row, last_row = (round((b - _TOP) / step_v) for b in _CHEST)

@@ -1,6 +1,6 @@
 """The one way to use the networks: command line, app and tests all go through `Engine`.
 
-A re-pose takes two cores, so what need not wait goes aside, in this order:
+A re-pose takes two cores, so what need not wait is done `beside`, in this order:
 
     photo -> person ---+-> what the photo shows -> painting, enlarged ---+-> face laid on -> result
     pose -> skeleton --+-> the face in space  -> the photo's pixels -----+
@@ -14,7 +14,7 @@ import difflib
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -157,9 +157,6 @@ class Engine:
         self.weights_sha256 = weights_sha256
         self.device = device
         self._lock = threading.Lock()
-        # for what need not wait for each other: one core finds a pose or turns a face, while the
-        # other is at the photo or the network
-        self._aside = ThreadPoolExecutor(1, thread_name_prefix="vunet")
         # bf16 pays only where the processor multiplies it in hardware
         self.amp = has_fast_bf16(device)
 
@@ -687,7 +684,7 @@ class Engine:
                 target = replace(with_limbs_of(target, subject.pose), size=canvas)
         target, canvas = _resized(target, canvas, size)
         warnings += _not_shown(showing, target)
-        turned = self._aside.submit(self._turned_face, faces, target, canvas)
+        turned = beside(self._turned_face, faces, target, canvas)
         filling: list[Future[np.ndarray]] = []
 
         def fill() -> None:
@@ -705,7 +702,7 @@ class Engine:
 
     def _resolving(self, pose: ImageLike | Pose) -> Future[ResolvedPose]:
         """A pose, understood while something else is done."""
-        return self._aside.submit(resolve_pose, pose, person=None, estimator=self.estimator)
+        return beside(resolve_pose, pose, person=None, estimator=self.estimator)
 
     def _turned_face(
         self, subjects: Sequence[Subject], target: Pose, canvas: tuple[int, int]

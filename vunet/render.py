@@ -326,9 +326,9 @@ def in_halves(work: Callable[[slice], None], rows: int) -> None:
     if rows < 2:
         work(slice(0, rows))
         return
-    beside = _HALVES.submit(work, slice(0, rows // 2))
+    first = _HALVES.submit(work, slice(0, rows // 2))
     work(slice(rows // 2, rows))
-    beside.result()
+    first.result()
 
 
 def scaled(values: np.ndarray, factor: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -577,9 +577,8 @@ def _fetch(
             y -= np.float32(from_window.top * net + 0.5)
             stays = 1 - cv2.remap(vacated, x, y, cv2.INTER_LINEAR)
             unmoved[view] += still[p] * around[..., 0] * near * stays
-    if (
-        shares is not None and unmoved is not None
-    ):  # an arm laid before the chest, copied or painted, hides what has not moved
+    if shares is not None and unmoved is not None:
+        # an arm laid before the chest, copied or painted, hides what has not moved
         changed = resample(to_array(warped.changed), to_window, region, cv2.INTER_LINEAR)
         unmoved *= np.clip(1 - 2 * changed[..., 0], 0, 1)
         unmoved /= np.maximum(shares, 0.05)

@@ -19,6 +19,7 @@ import numpy as np
 
 from vunet import geometry as geo
 from vunet.easing import smooth
+from vunet.raster import Raster
 
 CONTINUED = (1, 2, 3, 4, 5, 8, 9, 10, 11, 14)
 """Parts of `geometry.PARTS` that are: all but head, hands and feet."""
@@ -104,7 +105,7 @@ def rows_of(image: np.ndarray, parts: np.ndarray, joints: np.ndarray) -> Rows:
             continue
         wide = _HALF_WIDTH.get(part, _HALF_LIMB) * trunk
         down = (end - start) / length
-        raster = _Raster(
+        raster = Raster(
             start + _FROM * (end - start) - wide * _across(down),
             2 * wide / _COLUMNS * _across(down),
             (_TO - _FROM) * length / _ROWS * down,
@@ -163,7 +164,7 @@ def _spread(picture: np.ndarray, parts: np.ndarray, joints: np.ndarray, rows: Ro
         left, top = float(across.min()) - _STEP, float(along.min()) - 1
         size = int(np.ceil(np.ptp(across) / _STEP)) + 2, int(np.ceil(np.ptp(along))) + 2
         origin = start + left * _across(down) + top * down
-        raster = _Raster(origin, _STEP * _across(down), down, size)
+        raster = Raster(origin, _STEP * _across(down), down, size)
         box = slice(y, y + high), slice(x, x + wide)
         there = np.clip((share[box] - 0.3) / 0.4, 0, 1)
         there *= np.clip((picture[box][..., 3] - 0.35) / 0.4, 0, 1)
@@ -179,35 +180,6 @@ def _spread(picture: np.ndarray, parts: np.ndarray, joints: np.ndarray, rows: Ro
         total[box] += raster.laid(spread, (x, y, wide, high)) * share[box][..., None]
     # where cloth ends is for the outline to say
     return total / np.maximum(parts.sum(0), _LEAST_INSIDE)[..., None]
-
-
-@dataclass(frozen=True, eq=False)
-class _Raster:
-    """Places of a picture in rows and columns of any direction."""
-
-    origin: np.ndarray
-    """(2,) x, y of the corner, in the picture's pixels."""
-    right: np.ndarray
-    """(2,) from one column to the next."""
-    down: np.ndarray
-    """(2,) from one row to the next."""
-    size: tuple[int, int]
-    """Columns, rows."""
-
-    def _matrix(self, x: float = 0, y: float = 0) -> np.ndarray:
-        """(2, 3) from the raster's places to the picture's from x, y on; centres are integers."""
-        corner = self.origin + 0.5 * (self.right + self.down) - 0.5 - np.array([x, y])
-        return np.stack([self.right, self.down, corner], axis=1)
-
-    def read(self, picture: np.ndarray, corner: tuple[int, int] = (0, 0)) -> np.ndarray:
-        """(rows, columns, C) of a picture (H, W, C) from x, y on; 0 off it."""
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return cv2.warpAffine(picture, self._matrix(*corner), self.size, flags=flags)
-
-    def laid(self, values: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
-        """Values (rows, columns, C) at a box's pixels x, y, wide, high; 0 off the raster."""
-        x, y, wide, high = box
-        return cv2.warpAffine(values, self._matrix(x, y), (wide, high), flags=cv2.INTER_LINEAR)
 
 
 def _axis(part: int, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
