@@ -456,6 +456,9 @@ class Train:
     adversarial loss from the start."""
     device: Device = "auto"
     """Where to train."""
+    compiled: Annotated[Flag, arg(name="compile")] = False
+    """Let torch.compile join small steps: takes minutes at first and a C++ compiler, then trains
+    about a fifth faster."""
     steps: MaybeWhole = None
     """Length of the run."""
     batch_size: MaybeWhole = None
@@ -568,6 +571,7 @@ class Train:
             validation=tuple(validation),
             every_minutes=self.every_minutes,
             device=self.device,
+            compiled=self.compiled,
             quiet=quiet,
         )
         done = train(config, data, plan)

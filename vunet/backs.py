@@ -77,7 +77,7 @@ def with_back(
         hidden, as by crossed arms.
     """
     ys, xs = np.flatnonzero((torso > 0.1).any(1)), np.flatnonzero((torso > 0.1).any(0))
-    rows = _rows_of(torso, arms, trunk)
+    rows = rows_of(torso, arms, trunk)
     if not len(ys) or rows is None:
         return None
     y0, y1, x0, x1 = ys[0], ys[-1] + 1, xs[0], xs[-1] + 1
@@ -116,7 +116,7 @@ def with_back(
     before = np.clip(np.minimum(t, 1 - t) / _RIM, 0, 1) * smooth((1 - np.abs(2 * b - 1)) / 0.2 + 1)
     covered = np.maximum(torso[y0:y1, x0:x1], arms[y0:y1, x0:x1] * before)
     laid = np.clip((covered - 0.1) / 0.4, 0, 1)
-    return _laid_on(image, colour, laid, (int(x0), int(y0)))
+    return laid_on(image, colour, laid, (int(x0), int(y0)))
 
 
 @dataclass(frozen=True)
@@ -220,7 +220,7 @@ def with_hair(image: np.ndarray, head: np.ndarray, face: Face) -> np.ndarray:
     bare = np.clip(1.6 - 1.4 * unlike / _LIKE_SKIN, 0, 1) * (1 - _alike(lab, above))
     bare = cv2.GaussianBlur(bare, (0, 0), 0.02 * unit) * smooth((1.9 - radius) / 0.4)
     laid = np.maximum(laid, bare * smooth((0.9 - b) / 0.2)) * np.clip(where / 0.3, 0, 1)
-    return _laid_on(image, colour, laid, (x0, y0))
+    return laid_on(image, colour, laid, (x0, y0))
 
 
 def _alike(lab: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -232,7 +232,7 @@ def _alike(lab: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return np.exp(-((away / _ONE_HAIR) ** 2))
 
 
-def _laid_on(
+def laid_on(
     image: np.ndarray, colour: np.ndarray, share: np.ndarray, origin: tuple[int, int]
 ) -> np.ndarray:
     """A picture (H, W, 3) uint8 with colours (h, w, 3) over it, by share, from x, y on."""
@@ -313,7 +313,7 @@ class _Rows:
         )
 
 
-def _rows_of(torso: np.ndarray, arms: np.ndarray, trunk: Trunk) -> _Rows | None:
+def rows_of(torso: np.ndarray, arms: np.ndarray, trunk: Trunk) -> _Rows | None:
     """Measure the rows of a trunk; None if too much of it is hidden."""
     across, down = trunk.axes
     step_u, step_v = 2 * _WIDE / _COLUMNS, (_BOTTOM - _TOP) / _ROWS

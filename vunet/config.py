@@ -340,8 +340,10 @@ other two are what it is measured against, at its size and within a fifth of its
 
 
 def going_on(config: TrainConfig) -> TrainConfig:
-    """The same run from trained weights: a lower rate, and no first part without adversary."""
-    return dataclasses.replace(config, learning_rate=config.learning_rate / 3, adversarial_start=0)
+    """The same run from trained weights: a lower rate, and every loss plays from the start."""
+    return dataclasses.replace(
+        config, learning_rate=config.learning_rate / 3, adversarial_start=0, kl_steps=(-1, 0)
+    )
 
 
 _HALF_SIZE_CHANNELS = {

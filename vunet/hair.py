@@ -17,6 +17,7 @@ import numpy as np
 
 from pose.face import CHIN, FOREHEAD
 from vunet.easing import smooth
+from vunet.palette import distance_to
 
 RIGHT_CORNER, LEFT_CORNER = 33, 263
 """Of the eyes, in the mesh."""
@@ -24,17 +25,24 @@ EARS = (454, 234)
 """Where the mesh ends before the ears, left first, as in skeletons."""
 _UNLIKE_SKIN = 14.0
 """Difference of colours, CIELAB, from which what is round a face is hair."""
+_SKIN = 5.0
+"""Difference below which it is skin even where there is hair: an ear, a parting."""
+_OF_GROUND, _OF_CROWN = 15.0, 45.0
+"""Differences of colours, CIELAB: up to which what is beside a face may be the ground seen there,
+and up to which lengths that may be are hair nonetheless."""
 _SHINE = 0.35
 """How much of the difference counts where something is only lighter than skin: foreheads shine."""
 _LONG_HAIR, _SOME_HAIR = 0.4, 0.25
 """Share of what is beside a face from which hair is long, and of what is above it from which there
 is any."""
 _LEAST_PX = 12
+_SURE = 0.85
+"""How much of a pixel is the person's, where their hair is read."""
 _OUTLINE = (0.06, 0.26)
 """How far inside a head's outline there is hair, in widths of the face."""
 _SKULL = 1.0
 """Radius of the skull in widths of the face."""
-_CONTRAST = (0.05, 0.16)
+_CONTRAST = (0.04, 0.11)
 """Bounds of how much the light of strands varies, as a share of it."""
 _LIKE = 40.0
 """Difference of colours, RGB, at which what is painted lower is hardly the same hair."""
@@ -107,7 +115,8 @@ def hair_of(photo: np.ndarray, person: np.ndarray, mesh: np.ndarray) -> Hair | N
     frame = frame_of(mesh)
     x0, y0 = np.maximum(mesh[:, :2].min(0) - 0.5 * frame.wide, 0).astype(int)
     x1, y1 = np.ceil(mesh[:, :2].max(0) + 0.5 * frame.wide).astype(int)
-    part, there = photo[y0:y1, x0:x1], person[y0:y1, x0:x1] > 0.8
+    part, share = photo[y0:y1, x0:x1], person[y0:y1, x0:x1]
+    there = share > _SURE
     if min(part.shape[:2]) < 8:
         return None
     hull = cv2.convexHull(np.rint(mesh[:, :2] - [x0, y0]).astype(np.int32))
@@ -121,17 +130,29 @@ def hair_of(photo: np.ndarray, person: np.ndarray, mesh: np.ndarray) -> Hair | N
     height = frame.heights(x, y)
     round_it = (grown(0.22) > grown(0.05)) & (height > 0.1) & (height < 0.6)
     beside = round_it & there
+    lower = (grown(0.45) > grown(0.05)) & (height > 0.0) & (height < 0.6) & there
     above = along_outline(there, frame.wide) & (grown(0.05) == 0) & (height > 0.95)
     lab = cv2.cvtColor(part.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     skin = np.median(lab[(face > 0) & (height < 0.6)], axis=0)
-    unlike = unlike_skin(lab, skin) > _UNLIKE_SKIN
-    long = _enough(beside & unlike, round_it)
+    away = unlike_skin(lab, skin)
+    unlike, hair = away > _UNLIKE_SKIN, away > _SKIN
     top = _enough(above & unlike, above, _SOME_HAIR)
+    crown = np.median(lab[above & hair], axis=0) if top else None
+    # a mask's edge takes in some of what lies behind
+    foreign = distance_to(lab, lab[share < 0.2]) < _OF_GROUND
+    if crown is not None:
+        foreign &= np.linalg.norm(lab - crown, axis=2) > _OF_CROWN
+    unlike, hair = unlike & ~foreign, hair & ~foreign
+    long = _enough(beside & unlike, round_it)
     if not long and not top:
         return None
-    crown = np.median(part[(above if top else beside) & unlike], axis=0)
-    lengths = np.median(part[(beside if long else above) & unlike], axis=0)
-    contrast = contrast_of(part, (beside | above) & unlike, frame.wide)
+
+    def colour(where: np.ndarray) -> np.ndarray:
+        return np.median(part[where & hair], axis=0)
+
+    crown = colour(above if top else beside)
+    lengths = colour(lower if long else above)
+    contrast = contrast_of(part, (beside | above) & hair, frame.wide)
     return Hair(crown.astype(np.float32), lengths.astype(np.float32), bool(long), contrast)
 
 
@@ -214,7 +235,19 @@ def paint_hair(
     colour = hair.crown + down * (hair.lengths - hair.crown)
     cx, cy = crown.tolist()
     light = shade * (1 + hair.contrast * strands(x - cx, y - cy, frame.wide))
+    light *= _volume(away, (y - float(centre[1])) / radius)
     part += (share[..., None] * (colour * light[..., None] - part)).astype(np.float32)
+
+
+def _volume(away: np.ndarray, down: np.ndarray) -> np.ndarray:
+    """(h, w) light on a round head: less towards its rim and below.
+
+    Args:
+        away: (h, w) distance from the middle of the skull, in its radii.
+        down: (h, w) how far below it, in the same.
+    """
+    facing = np.sqrt(np.clip(1 - (away / 1.35) ** 2, 0, 1))
+    return 0.8 + 0.24 * facing - 0.07 * np.clip(down, -1, 1)
 
 
 def strands(dx: np.ndarray, dy: np.ndarray, unit: float) -> np.ndarray:

@@ -6,6 +6,7 @@
                  +-- `also`: who shows each place best    |--> gains, latents --> one picture
                  +-- `mix`: who gives each part's look ---+
                  +-- legs that no photo shows: lent ------+
+                 +-- trunks without arms before them -----+
                                                           |
     what was painted and not seen: in the photo's colours, continued from what is seen (`unseen`)
 
@@ -27,6 +28,7 @@ from pose import Pose
 from vunet import geometry as geo
 from vunet import wardrobe
 from vunet.backs import Face, Trunk, with_back, with_hair
+from vunet.chests import with_chest
 from vunet.framing import Window, points_of
 from vunet.model import Painted, Reposer, Warped, merged
 from vunet.render import (
@@ -69,6 +71,11 @@ _LEGS = (tuple(range(8, 14)), tuple(range(10, 14)), (12, 13))
 """What is lent where no thigh, no shin or no foot is seen."""
 _LEAST_LENT = 4.0
 """Cells of 4 x 4 in the new picture, below which nothing is lent."""
+_LEAST_FREE = 60.0
+"""Cells of 2 x 2 in the new picture where the trunk shows and the photo's cloth does not, below
+which arms before it stay as they are."""
+_AMID, _CROSSED = 0.7, 0.145
+"""Inner part of a trunk's capsule, and what share of it arms cover that cross the trunk."""
 _A_SKIRT = 0.06
 """Share of a person's area from which they wear one."""
 _SHARPNESS = 0.03
@@ -121,14 +128,14 @@ def draw_subjects(
     target, window = _target(model, pose, canvas)
     if len(subjects) == 1:
         view = _view(model, subjects[0], target, noise, amp)
-        lent = _lent(model, [view], target)
-        if not lent:
+        bare = _uncovered(view, target)
+        if bare is None and not _lent(model, [view], target):
             photos = _fetching([view], window, canvas, meanwhile)
             return compose_layer(_paint(model, view, target, amp), photos, window, canvas)
         whole = view.latents.new_ones(1, len(geo.PARTS))
         gains = [whole[..., None, None]]
         place = (target, pose, window, canvas)
-        return _merge(model, [view], gains, whole, 0, place, noise, amp, meanwhile)
+        return _merge(model, [view], [bare], gains, whole, 0, place, noise, amp, meanwhile)
     views = [_view(model, subject, target, None, amp) for subject in subjects]
     painted = [model.paint(v.latents, target, v.warped, source=v.joints, amp=amp) for v in views]
     shown = torch.cat([F.avg_pool2d(p.visibility, 2) for p in painted], 1)  # (1, N, H/2, W/2)
@@ -147,7 +154,8 @@ def draw_subjects(
     gains = [shares[:, i : i + 1] for i in range(len(views))]
     best = int((shares * bodies.amax(1, keepdim=True)).sum((0, 2, 3)).argmax())
     place = (target, pose, window, canvas)
-    return _merge(model, views, gains, of_parts[0], best, place, noise, amp, meanwhile)
+    bare = [_uncovered(view, target) for view in views]
+    return _merge(model, views, bare, gains, of_parts[0], best, place, noise, amp, meanwhile)
 
 
 @torch.inference_mode()
@@ -185,7 +193,8 @@ def draw_mix(
         whole = (shares[0] > 0.999).to(own.still.dtype)
         views[0] = replace(views[0], warped=replace(own, still=own.still * whole))
     place = (target, pose, window, canvas)
-    return _merge(model, views, gains, shares, 0, place, noise, amp, meanwhile)
+    bare = [_uncovered(view, target) for view in views]
+    return _merge(model, views, bare, gains, shares, 0, place, noise, amp, meanwhile)
 
 
 def _target(model: Reposer, pose: Pose, canvas: tuple[int, int]) -> tuple[Tensor, Window]:
@@ -242,20 +251,75 @@ def _from_behind(subject: Subject, window: Window, parts: Tensor) -> Subject | N
         parts: (1, P + 1, h, w) share of each part in each place of the window.
     """
     size = subject.image.shape[:2]
-    arms = parts[:, LOOKS["arms"] + LOOKS["hands"]].sum(1, keepdim=True)
-    shown = torch.cat([parts[:, [geo.TORSO, geo.HEAD]], arms], 1)
-    shares = on_canvas(shown, window, size) * subject.mask[..., None]
-    points = points_of(subject.pose, size)[:, :2]
-    nose, left_eye, right_eye, left_ear, right_ear, left, right = points[:7]
-    neck = (left + right) / 2
-    trunk = Trunk(neck, points[11:13].mean(0))
+    shares = _shares_in(parts, window, size) * subject.mask[..., None]
+    nose, left_eye, right_eye, left_ear, right_ear = points_of(subject.pose, size)[:5, :2]
+    trunk = _trunk_of(subject.pose, size)
     image = with_back(subject.image, shares[..., 0], shares[..., 2], trunk)
     if image is None:
         return None
     half_width = 0.5 * float(np.linalg.norm(left_ear - right_ear))
-    face = Face((left_eye + right_eye) / 2, nose, neck, half_width)
+    face = Face((left_eye + right_eye) / 2, nose, trunk.neck, half_width)
     image = with_hair(image, shares[..., 1], face)
     return replace(subject, image=image, pose=subject.pose.about_faced())
+
+
+def _uncovered(view: View, target: Tensor) -> tuple[View, Tensor] | None:
+    """The trunk's cloth where the photo has arms before it and the new pose does not.
+
+    And (1, P, H/2, W/2) in [0, 1], what is left of the photo's own pixels.
+    """
+    warped = view.warped
+    if warped is None or view.made:
+        return None
+    shown = F.interpolate(warped.part_logits, scale_factor=2.0, mode="bilinear").softmax(1)
+    half, full = (shown.shape[2], shown.shape[3]), (view.mask.shape[2], view.mask.shape[3])
+    trunk = geo.capsules(target, half, full)[:, geo.TORSO]
+    # where no part is seen the network thinks of ground, but not amid a trunk
+    wanted = shown[:, geo.TORSO] + trunk * shown[:, -1]
+    if float((wanted - warped.weights[:, geo.TORSO]).clamp_min(0).sum()) < _LEAST_FREE:
+        return None
+    parts = warped.source_logits.softmax(1)
+    coarse = (parts.shape[2], parts.shape[3])
+    amid = geo.capsules(view.joints, coarse, full)[:, geo.TORSO] > _AMID
+    arms = parts[:, LOOKS["arms"] + LOOKS["hands"]].sum(1)
+    if float(arms[amid].sum()) < _CROSSED * float(amid.sum()):
+        return None  # seen cheaply
+    size = view.subject.image.shape[:2]
+    shares = _shares_in(parts, view.window, size) * view.subject.mask[..., None]
+    found = with_chest(
+        view.subject.image, shares[..., 0], shares[..., 2], _trunk_of(view.subject.pose, size)
+    )
+    if found is None:
+        return None
+    bare = replace(view.subject, image=found.image)
+    image, shows, _ = subject_tensors(replace(bare, mask=found.shown), view.window)
+    _, hides, _ = subject_tensors(replace(bare, mask=found.hides), view.window)
+    places = warped.places[:, geo.TORSO]
+    both = F.avg_pool2d(torch.cat([shows, torch.maximum(shows, hides)], 1).to(places.device), 4)
+    both = F.interpolate(geo.sample(both, places, full), scale_factor=2.0, mode="bilinear")
+    weights = torch.zeros_like(warped.weights)
+    weights[:, geo.TORSO] = wanted * both[:, 0]
+    left = torch.ones_like(warped.weights)
+    left[:, geo.TORSO] = 1 - both[:, 1]
+    trunk_alone = replace(
+        view,
+        subject=bare,
+        image=image.to(places.device),
+        warped=replace(warped, weights=weights, still=torch.zeros_like(warped.still)),
+        made=(geo.TORSO,),
+    )
+    return trunk_alone, left
+
+
+def _shares_in(parts: Tensor, window: Window, size: tuple[int, int]) -> np.ndarray:
+    """(H, W, 3) shares of trunk, head and arms in a photo, from those of all, (1, P + 1, h, w)."""
+    arms = parts[:, LOOKS["arms"] + LOOKS["hands"]].sum(1, keepdim=True)
+    return on_canvas(torch.cat([parts[:, [geo.TORSO, geo.HEAD]], arms], 1), window, size)
+
+
+def _trunk_of(pose: Pose, size: tuple[int, int]) -> Trunk:
+    points = points_of(pose, size)[:, :2]
+    return Trunk((points[5] + points[6]) / 2, points[11:13].mean(0))
 
 
 def _paint(model: Reposer, view: View, target: Tensor, amp: bool) -> Painted:
@@ -284,7 +348,7 @@ def _retouched(painted: Painted, views: Sequence[View], shares: Tensor, target: 
             view.joints[0, :, :2].cpu().numpy(),
         ).times(share.cpu().numpy())
         for view, share in zip(views, shares, strict=True)
-        if view.warped is not None
+        if view.warped is not None and bool((share > 0).any())
     ]
     generated = continued(
         to_array(painted.generated),
@@ -425,6 +489,7 @@ def _colours_of(views: Sequence[View], shares: Tensor) -> tuple[Tensor, Tensor]:
 def _merge(
     model: Reposer,
     views: Sequence[View],
+    bare: Sequence[tuple[View, Tensor] | None],
     gains: Sequence[Tensor],
     shares: Tensor,
     best: int,
@@ -433,7 +498,11 @@ def _merge(
     amp: bool,
     meanwhile: Callable[[], object] | None,
 ) -> Layer:
-    """One picture of several views; `gains` of their pixels, `shares` (N, P) of their latents."""
+    """One picture of several views.
+
+    `bare` are their trunks without arms before them, `gains` the shares of their pixels, `shares`
+    (N, P) those of their latents.
+    """
     target, pose, window, canvas = place
     latents = torch.stack([v.latents for v in views])  # (N, 1, P, Z)
     mixed = (latents * shares[:, None, :, None]).sum(0)
@@ -457,6 +526,11 @@ def _merge(
             whose[list(_LEGS[0][:2])] = thighs[0, list(_LEGS[0][:2])]
         gains.append(whose[None])
         views = [*views, lender]
+    for i, laid in enumerate(bare):
+        if laid is not None:
+            views = [*views, laid[0]]
+            gains = [*gains[:i], gains[i] * laid[1], *gains[i + 1 :], gains[i]]
+            shares = torch.cat([shares, torch.zeros_like(shares[:1])])
     parted = [
         replace(v, warped=v.warped and model.with_gains(v.warped, v.image, v.mask, gain))
         for v, gain in zip(views, gains, strict=True)

@@ -13,6 +13,8 @@ import copy
 import dataclasses
 import json
 import math
+import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -69,6 +71,8 @@ class TrainPlan:
     """Time between checkpoints, sheets and validation."""
     device: str = "auto"
     """auto, cpu or cuda."""
+    compiled: bool = False
+    """Let `torch.compile` join the networks' small steps: minutes at first, faster afterwards."""
     quiet: bool = False
     """No progress bar."""
 
@@ -135,6 +139,11 @@ def train(config: TrainConfig, datasets: list[Dataset], plan: TrainPlan) -> dict
     rival = task.rival
     if rival is not None and accelerator.num_processes > 1:
         rival.reduce = lambda g: cast(Tensor, accelerator.reduce(g, "mean"))
+    if plan.compiled:
+        if not any(map(shutil.which, (os.environ.get("CXX", "g++"), "clang++"))):
+            raise TrainError("--compile needs a C++ compiler (g++ or clang++); leave it out")
+        for net in (model,) if rival is None else (model, rival.net):
+            net.compile(dynamic=False)
     learner = _Learner(model, average, optimiser, rival)
     progress = learner.load(state_path, config, device) if plan.resume else _Progress()
     spent = progress.elapsed

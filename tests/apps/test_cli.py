@@ -138,8 +138,8 @@ def test_version(run: Run) -> None:
         (
             "train person --data a --data b --out r --resume --minutes 2.5 --init w --device cuda "
             "--validation v --backbones k --steps 9 --batch-size 4 --learning-rate 1e-4 --seed 1 "
-            "--every-minutes 2",
-            {"data": (Path("a"), Path("b")), "resume": True, "minutes": 2.5, "steps": 9},
+            "--every-minutes 2 --compile",
+            {"data": (Path("a"), Path("b")), "resume": True, "minutes": 2.5, "compiled": True},
         ),
         ("evaluate --pairs p.csv --model m --json o.json --sheet s.jpg", {"model": ("m",)}),
         ("bench --json o.json", {"json": Path("o.json")}),

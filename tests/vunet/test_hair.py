@@ -11,6 +11,8 @@ from vunet.hair import along_outline, frame_of, hair_of, paint_hair, strands, un
 
 SKIN, SHINE, DARK, GOLD = (190, 130, 105), (236, 190, 170), (40, 30, 26), (190, 150, 60)
 GROUND = (90, 150, 90)
+FAIR = (198, 150, 105)
+"""Hair much like that skin."""
 
 
 def head_photo(
@@ -46,6 +48,24 @@ def test_lengths_may_have_another_colour_than_the_crown() -> None:
     assert hair.long
     assert np.abs(hair.crown - DARK).max() < 8
     assert np.abs(hair.lengths - GOLD).max() < 8
+
+
+def test_ground_that_a_mask_takes_in_is_no_hair() -> None:
+    photo, person = head_photo(DARK, None)
+    x, y = CENTRE[:2].astype(int)
+    cv2.rectangle(person, (x, y), (x + int(2 * WIDE), y + int(TALL)), 1.0, -1)
+    hair = hair_of(photo, person, mesh_of())
+    assert hair is not None
+    assert not hair.long
+    assert np.abs(hair.lengths - DARK).max() < 8
+
+
+def test_fair_hair_is_not_read_by_its_shades_alone() -> None:
+    photo, person = head_photo(FAIR, None)
+    photo[(np.arange(SIZE[1]) % 5 < 2)[None] & (photo == FAIR).all(2)] = DARK
+    hair = hair_of(photo, person, mesh_of())
+    assert hair is not None
+    assert np.abs(hair.crown - FAIR).max() < 8
 
 
 @pytest.mark.parametrize("scalp", [SKIN, SHINE])

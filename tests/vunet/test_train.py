@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,7 +25,7 @@ from safetensors.torch import load_file
 
 from pose import Pose
 from vunet.checkpoint import read_facts
-from vunet.config import PRESETS, TrainConfig
+from vunet.config import PRESETS, TrainConfig, going_on
 from vunet.data import BatchMaker
 from vunet.dataset import Dataset, open_dataset
 from vunet.model import Reposer
@@ -129,9 +131,35 @@ def test_a_run_by_the_clock_needs_minutes(tmp_path: Path, sets: list[Dataset]) -
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch's tracer looks at all of them
+def test_compiled_networks_learn_the_same(
+    tmp_path: Path, sets: list[Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # what is traced counts here, not the C++ that would be made of it in minutes
+    eager = functools.partialmethod(torch.nn.Module.compile, backend="eager")
+    monkeypatch.setattr(torch.nn.Module, "compile", eager)
+    config = dataclasses.replace(TINY, adversarial_weight=0.1, steps=2)
+    for name, compiled in (("plain", False), ("compiled", True)):
+        train(config, sets, plan(tmp_path / name, compiled=compiled))
+    plain, joined = (load_file(tmp_path / n / "model.safetensors") for n in ("plain", "compiled"))
+    assert plain.keys() == joined.keys()
+    for key, value in plain.items():
+        torch.testing.assert_close(joined[key], value, rtol=0.02, atol=1e-3)
+
+
+def test_compiling_without_a_compiler_is_refused(
+    tmp_path: Path, sets: list[Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(TrainError, match="compiler"):
+        train(TINY, sets, plan(tmp_path, compiled=True))
+    assert not any(tmp_path.iterdir())
+
+
 def test_divergence_counts_late() -> None:
     config = TrainConfig(kl_weight=2.0, kl_steps=(10, 20))
     assert [kl_weight(s, config) for s in (0, 10, 15, 20, 99)] == [0, 0, 1, 2, 2]
+    assert {kl_weight(s, going_on(config)) for s in (0, 1, 99)} == {2}
 
 
 def test_step_noise_depends_on_seed_step_and_rank(drawn_sets: tuple[Path, Path]) -> None:
