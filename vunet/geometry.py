@@ -37,6 +37,7 @@ MIRRORED_PARTS = (0, 1, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 14)
 JOINTS = 21
 """COCO-17, then left and right toe, left and right middle of the hand."""
 HEAD, TORSO, SKIRT = 0, 1, 14
+ARMS = (2, 3, 4, 5, 6, 7)
 
 # limbs as (first joint, second joint), for parts 2..13
 BONES = (

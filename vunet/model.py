@@ -33,6 +33,8 @@ from vunet.layers import ResidualBlock, UNet
 PART_COUNT = len(geo.PARTS)
 _EMBEDDING = 16
 _BACKGROUND_PRIOR = 0.12
+_TRUNK_FROM, _TRUNK_WHOLE = 0.35, 0.65
+"""Share of the trunk, beside arms, from which a place of a photo shows it, and shows it wholly."""
 
 PRIOR_GROUPS = ((1,), (0, 2, 3, 8, 9, 14), (4, 5, 10, 11), (6, 7, 12, 13))
 """Parts whose latents the prior draws together; each group sees the ones before it."""
@@ -161,6 +163,19 @@ def merged(warps: Sequence[Warped]) -> Warped:
 def autocast(device: torch.device, enabled: bool) -> contextlib.AbstractContextManager[object]:
     """bf16 for convolutions; geometry always stays in fp32."""
     return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
+
+
+def _trunk_or_arms(parts: Tensor) -> Tensor:
+    """Shares (B, P, h, w) of a photo's parts, those of the trunk nought where arms are likelier.
+
+    Between them shares are half and half, and half an arm, stretched, would be a skin-coloured side
+    of the trunk.
+    """
+    trunk, arms = parts[:, geo.TORSO], parts[:, geo.ARMS].sum(1)
+    sure = (trunk / (trunk + arms + 1e-3) - _TRUNK_FROM) / (_TRUNK_WHOLE - _TRUNK_FROM)
+    gain = torch.ones_like(parts)
+    gain[:, geo.TORSO] = sure.clamp(0, 1)
+    return parts * gain
 
 
 def _channels_last(x: Tensor) -> Tensor:
@@ -471,7 +486,7 @@ class Reposer(nn.Module):
             return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
         places = geo.sampling_grids(transforms, self.quarter_size, self.full_size, flow)
-        gated = quarter[:, None] * source_parts[:, :, None]  # (B, P, 4, h, w)
+        gated = quarter[:, None] * _trunk_or_arms(source_parts)[:, :, None]  # (B, P, 4, h, w)
         taken = geo.sample_parts(gated, places, self.full_size)
         mixed = (taken * part_logits.softmax(1)[:, :P, None]).sum(1)  # (B, 4, h, w)
         shares = enlarge(part_logits, self.half_size).softmax(1)[:, :P]

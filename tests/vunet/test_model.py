@@ -24,7 +24,14 @@ from vunet.config import (
     to_json,
     without,
 )
-from vunet.model import PART_COUNT, PRIOR_GROUPS, Gaussian, Painted, Reposer
+from vunet.model import (
+    PART_COUNT,
+    PRIOR_GROUPS,
+    Gaussian,
+    Painted,
+    Reposer,
+    _trunk_or_arms,
+)
 from vunet.networks import build
 
 TINY = PRESETS["tiny"].model
@@ -536,6 +543,18 @@ def test_every_size_that_is_accepted_runs(
         model = shaken(config)
         painted = model(rand(1, 3, *size).tanh(), torch.ones(1, 1, *size), joints, joints)
     assert painted.image.shape == (1, 3, *size)
+
+
+def test_a_place_shows_the_trunk_or_arms_but_not_half_of_each() -> None:
+    parts = torch.rand(2, len(geo.PARTS), 5, 4, generator=torch.Generator().manual_seed(0))
+    arms, trunk = parts[:, geo.ARMS].sum(1), parts[:, geo.TORSO]
+    told = _trunk_or_arms(parts)
+    others = [p for p in range(len(geo.PARTS)) if p != geo.TORSO]
+    assert torch.equal(told[:, others], parts[:, others])
+    assert not told[:, geo.TORSO][arms > 2 * trunk + 0.01].any()
+    alone = parts.clone()
+    alone[:, geo.ARMS] = 0
+    torch.testing.assert_close(_trunk_or_arms(alone), alone)
 
 
 # -- golden ----------------------------------------------------------------------------------
