@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from vunet.easing import smooth
-from vunet.hair import along_outline, contrast_of, unlike_skin
+from vunet.hair import along_outline, contrast_of, of_ground, unlike_skin
 from vunet.raster import Raster
 
 _SIDE = 0.24
@@ -141,10 +141,11 @@ _MIRRORED = 0.5
 """Width of the hair round it that is laid over it, in radii."""
 _STRAND = 0.012
 """Width of a strand of hair in the same lengths."""
-_NAPE = 0.42
+_NAPE = 0.34
 """How far below the eyes short hair ends at the back, in lengths from there to the shoulders."""
-_LONG = 0.35
-"""Share of hair beside the lower face from which hair is long."""
+_BESIDE, _LONG = (1.05, 1.4), 0.45
+"""Where hair hangs beside the lower face, in its half widths, and what share of that must be the
+head's for hair to be long: else there is ground."""
 _ONE_HAIR = 24.0
 """Difference of colours, CIELAB, at which something is hardly of the same hair."""
 _LIKE_SKIN = 30.0
@@ -185,9 +186,14 @@ def with_hair(image: np.ndarray, head: np.ndarray, face: Face) -> np.ndarray:
     unlike = unlike_skin(lab, cv2.cvtColor(skin[None, None] / 255, cv2.COLOR_RGB2LAB)[0, 0])
     hair = where * (radius > 1)
     hair *= np.clip((unlike - 0.6 * _LIKE_SKIN) / (0.8 * _LIKE_SKIN), 0, 1)
-    beside = where * ((radius > 1) & (radius < 1.5) & (b > 0.1) & (np.abs(a) > 0.5))
-    long = _share(hair, beside)
     above = where * (along_outline(where > 0.5, 2 * half) & (radius > 1) & (b < -0.3))
+    crown = lab[above > 0.5]
+    own = ~of_ground(lab, where, np.median(crown, axis=0) if len(crown) > 12 else None)
+    hair *= own
+    beside = (np.abs(a) > _BESIDE[0]) & (np.abs(a) < _BESIDE[1]) & (b > 0.1) & (b < 0.7)
+    long = float(((where > 0.5) & own)[beside].mean()) if beside.any() else 0.0
+    if long > _LONG:  # whatever its colour, nothing else hangs there
+        hair = np.maximum(hair, where * own * beside)
     hair = np.maximum(hair, where * (radius > 1) * _alike(lab, above))
     hair *= np.clip((where - 0.5) / 0.4, 0, 1) * (b < 0.9)
     if hair.sum() < 0.05 * half * tall:  # bald, or hair like skin: the rim of the head will do

@@ -27,11 +27,11 @@ _UNLIKE_SKIN = 14.0
 """Difference of colours, CIELAB, from which what is round a face is hair."""
 _SKIN = 5.0
 """Difference below which it is skin even where there is hair: an ear, a parting."""
-_OF_GROUND, _OF_CROWN = 15.0, 45.0
+_OF_GROUND, _OF_CROWN = 15.0, 30.0
 """Differences of colours, CIELAB: up to which what is beside a face may be the ground seen there,
 and up to which lengths that may be are hair nonetheless."""
 _SHINE = 0.35
-"""How much of the difference counts where something is only lighter than skin: foreheads shine."""
+"""How much of a difference in light counts where something is lighter than skin, or other hair."""
 _LONG_HAIR, _SOME_HAIR = 0.4, 0.25
 """Share of what is beside a face from which hair is long, and of what is above it from which there
 is any."""
@@ -138,11 +138,8 @@ def hair_of(photo: np.ndarray, person: np.ndarray, mesh: np.ndarray) -> Hair | N
     unlike, hair = away > _UNLIKE_SKIN, away > _SKIN
     top = _enough(above & unlike, above, _SOME_HAIR)
     crown = np.median(lab[above & hair], axis=0) if top else None
-    # a mask's edge takes in some of what lies behind
-    foreign = distance_to(lab, lab[share < 0.2]) < _OF_GROUND
-    if crown is not None:
-        foreign &= np.linalg.norm(lab - crown, axis=2) > _OF_CROWN
-    unlike, hair = unlike & ~foreign, hair & ~foreign
+    own = ~of_ground(lab, share, crown)
+    unlike, hair = unlike & own, hair & own
     long = _enough(beside & unlike, round_it)
     if not long and not top:
         return None
@@ -182,6 +179,22 @@ def unlike_skin(lab: np.ndarray, skin: np.ndarray) -> np.ndarray:
     difference = lab - skin
     difference[..., 0] *= np.where(difference[..., 0] > 0, _SHINE, 1)
     return np.linalg.norm(difference, axis=2)
+
+
+def of_ground(lab: np.ndarray, person: np.ndarray, crown: np.ndarray | None) -> np.ndarray:
+    """(h, w) bool, where colours are the ground's, some of which a mask's edge takes in.
+
+    Args:
+        lab: (h, w, 3) float32 CIELAB round a head.
+        person: (h, w) in [0, 1], the person.
+        crown: (3,) colour of their hair above the face, where it is known: what is like that is
+            hair, though the ground have that colour, too.
+    """
+    found = distance_to(lab, lab[person < 0.2]) < _OF_GROUND
+    if crown is not None:
+        off = (lab - crown) * np.array([_SHINE, 1, 1], np.float32)  # lengths lie in the shade
+        found &= np.linalg.norm(off, axis=2) > _OF_CROWN
+    return found
 
 
 def _enough(hair: np.ndarray, of: np.ndarray, share: float = _LONG_HAIR) -> bool:

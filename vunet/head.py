@@ -14,9 +14,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, cast
 
 import cv2
 import numpy as np
+from scipy.ndimage import distance_transform_edt
 from scipy.optimize import least_squares
 from scipy.spatial import Delaunay, KDTree, QhullError
 from scipy.spatial.transform import Rotation
@@ -50,6 +52,9 @@ _LONGEST = 0.3
 """Side of a triangle in widths of the face."""
 _RIM = 0.16
 """Width of the face's soft border, in widths of the face."""
+_ROUND, _EVEN, _BROWS = 0.3, 0.1, 0.8
+"""How far round a turned face what is drawn is smoothed, by how much, both in widths of the face,
+and up to which height of it: above lies hair."""
 _FACING, _FULLY = 0.03, 0.2
 """Cosines to the camera from which a photo shows a surface, and at which it shows it well."""
 _STARTS, _GOOD_FIT = (0.0, 0.9, -0.9), 3.0
@@ -315,7 +320,7 @@ def turned_face(
     if x1 - x0 < 8 or y1 - y0 < 8:
         return None
     placed = moved[:, :2] - [x0, y0]
-    cells = cells_of(placed, surface.triangles, moved[:, 2], (y1 - y0, x1 - x0))
+    cells = _without_holes(cells_of(placed, surface.triangles, moved[:, 2], (y1 - y0, x1 - x0)))
     own, other = (
         smooth((facing - _FACING) / (_FULLY - _FACING))
         for facing in (surface.facing, surface.mirrored[:, 2])
@@ -342,6 +347,18 @@ def turned_face(
     return TurnedFace((x0, y0), colour, share, copied, there, amount, float(yaw), frame, hair)
 
 
+def _without_holes(cells: np.ndarray) -> np.ndarray:
+    """Triangles of pixels (h, w), -1 where there is none, but not where they lie all round it."""
+    there = (cells >= 0).astype(np.uint8)
+    outlines, _ = cv2.findContours(there, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    whole = cv2.drawContours(np.zeros_like(there), outlines, -1, 1, cv2.FILLED)
+    holes = (whole > 0) & (there == 0)
+    if not holes.any():
+        return cells
+    _, (rows, columns) = cast(Any, distance_transform_edt(there == 0, return_indices=True))
+    return np.where(holes, cells[rows, columns], cells)
+
+
 def with_face(layer: Layer, face: TurnedFace) -> Layer:
     """A drawn person with a turned face.
 
@@ -354,6 +371,7 @@ def with_face(layer: Layer, face: TurnedFace) -> Layer:
     colours, alpha, invented = layer.colour, layer.alpha, layer.invented
     _cut_before(alpha, invented, face.there, face.origin, face.yaw)
     _match_skin(colours, invented, face.colour, share, face.origin)
+    _even_round(colours, alpha, face)
     if face.hair is not None:
         paint_hair(colours, invented, face.hair, face.amount, face.frame)
     colours[view] += share[..., None] * (face.colour - colours[view])
@@ -427,6 +445,31 @@ def _match_skin(
     )
     weight = np.exp(-(unlike**2)) * smooth(2 * (1 - np.hypot(dx, dy))) * invented[rows, columns]
     part += (weight[..., None] * np.clip(shift, -60, 60)).astype(np.float32)
+
+
+def _even_round(colours: np.ndarray, alpha: np.ndarray, face: TurnedFace) -> None:
+    """Smooth what is drawn under a face's soft border, in place: the brows of another face."""
+    wide = face.frame.wide
+    reach = max(2, round(_ROUND * wide))
+    (x0, y0), (h, w) = face.origin, face.there.shape
+    y, x = max(0, y0 - reach), max(0, x0 - reach)
+    part = colours[y : y0 + h + reach, x : x0 + w + reach]
+    there = np.zeros(part.shape[:2], np.float32)
+    there[y0 - y : y0 - y + h, x0 - x : x0 - x + w] = face.there
+    near = cv2.GaussianBlur(cv2.dilate(there, _disc(reach // 2)), (0, 0), 0.3 * reach)
+    rows, columns = np.mgrid[y : y + part.shape[0], x : x + part.shape[1]]
+    below_hair = smooth((_BROWS - face.frame.heights(columns, rows)) / 0.2 + 0.5)
+    own = alpha[y : y + part.shape[0], x : x + part.shape[1], None]
+    both = np.concatenate([part * own, own], 2).astype(np.float32)
+    both = cv2.GaussianBlur(both, (0, 0), max(1.0, _EVEN * wide))
+    even = both[..., :3] / np.maximum(both[..., 3:], 1e-3)
+    share = face.amount * near * below_hair
+    part += (share[..., None] * (even - part)).astype(np.float32)
+
+
+def _disc(radius: int) -> np.ndarray:
+    side = 2 * max(1, radius) + 1
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
 
 
 def _taken(picture: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -143,6 +143,25 @@ def test_short_hair_ends_at_the_nape() -> None:
     assert back[124:130, 90:110].mean() > 120
 
 
+def test_long_hair_may_be_as_fair_as_skin() -> None:
+    image, where, face = head(hair_down_to=150)
+    dark = image.sum(2) < 200
+    image[dark & (where > 0)] = (200, 190, 120)
+    back = with_hair(image, where, face)
+    nape = back[110:126, 90:110].astype(float)
+    assert np.abs(nape - (200, 190, 120)).mean() < 12
+
+
+def test_ground_within_a_mask_is_no_hair() -> None:
+    image, where, face = head(hair_down_to=84)
+    colour = (230, 110, 40)
+    image[where == 0] = colour
+    image[90:130, 128:145], where[90:130, 128:145] = colour, 1
+    back = with_hair(image, where, face)
+    painted = back[60:120, 80:120].reshape(-1, 3).astype(float)
+    assert (np.abs(painted - colour).max(1) < 40).mean() < 0.02
+
+
 def test_the_bald_stay_so() -> None:
     image, where, face = head(hair_down_to=84)
     image[where > 0] = (225, 180, 160)

@@ -203,3 +203,35 @@ def test_a_mesh_without_extent_is_no_trouble(body: Pose) -> None:
     poses = (posed(body, source), posed(body, mesh_of(50)))
     found = with_turned(drawn(), source, *poses, seen=flat)
     assert np.isfinite(found.colour).all()
+
+
+def test_a_face_has_no_holes() -> None:
+    cells = np.full((9, 9), -1)
+    cells[1:8, 1:8] = 5
+    cells[1:8, 4:8] = 7
+    cells[4, 4] = cells[3, 2] = -1
+    filled = head._without_holes(cells)
+    assert filled[4, 4] in (5, 7)
+    assert filled[3, 2] == 5
+    there = cells >= 0
+    np.testing.assert_array_equal(filled[there], cells[there])
+    border = np.ones_like(there)
+    border[1:8, 1:8] = False
+    assert (filled[border] == -1).all()
+    np.testing.assert_array_equal(head._without_holes(filled), filled)
+
+
+def test_no_brow_of_another_face_stays_beside_a_turned_one(body: Pose) -> None:
+    source, target = mesh_of(), mesh_of(50)
+    layer = drawn()
+    brow = (slice(84, 88), slice(110, 190))
+    layer.colour[brow] = 20
+    result = with_turned(layer, source, posed(body, source), posed(body, target))
+    face = cv2.convexHull(np.rint(target[:468, :2]).astype(np.int32))
+    inside = cv2.fillConvexPoly(np.zeros(SIZE, np.uint8), face, 1)
+    beside = np.zeros(SIZE, bool)
+    beside[brow] = True
+    beside &= (inside == 0) & (cv2.dilate(inside, np.ones((9, 9))) > 0)
+    assert beside.sum() > 8
+    assert np.median(result.colour[beside].mean(1)) > 60
+    assert result.colour[86, 112].mean() < 45  # not so far away
