@@ -452,13 +452,13 @@ class Train:
     """Stop after this time. Without --steps it is the length of the run, or on --resume what it is
     to go on for: the learning rate falls towards it."""
     init: Annotated[str | None, arg(metavar="WEIGHTS", help_behavior_hint="")] = None
-    """Start from these weights, by name or file: at a third of the learning rate, and with the
-    adversarial loss from the start."""
+    """Start from these weights, by name or file: at a third of the learning rate, and with
+    every loss from the start."""
     device: Device = "auto"
     """Where to train."""
     compiled: Annotated[Flag, arg(name="compile")] = False
-    """Let torch.compile join small steps: takes minutes at first and a C++ compiler, then trains
-    about a fifth faster."""
+    """Let torch.compile join small steps: needs a C++ compiler and minutes at first, and trains
+    faster afterwards."""
     steps: MaybeWhole = None
     """Length of the run."""
     batch_size: MaybeWhole = None

@@ -152,12 +152,13 @@ _LIKE_SKIN = 30.0
 """Difference of colours, CIELAB, at which hair is half sure not to be skin."""
 
 
-def with_hair(image: np.ndarray, head: np.ndarray, face: Face) -> np.ndarray:
+def with_hair(image: np.ndarray, head: np.ndarray, person: np.ndarray, face: Face) -> np.ndarray:
     """A photo with the hair round a face laid over it, as the back of the head.
 
     Args:
         image: (H, W, 3) uint8 RGB photo.
         head: (H, W) float32 in [0, 1], how surely each pixel shows the head.
+        person: (H, W) in [0, 1], the person.
         face: Where its face lies.
 
     Returns:
@@ -188,7 +189,8 @@ def with_hair(image: np.ndarray, head: np.ndarray, face: Face) -> np.ndarray:
     hair *= np.clip((unlike - 0.6 * _LIKE_SKIN) / (0.8 * _LIKE_SKIN), 0, 1)
     above = where * (along_outline(where > 0.5, 2 * half) & (radius > 1) & (b < -0.3))
     crown = lab[above > 0.5]
-    own = ~of_ground(lab, where, np.median(crown, axis=0) if len(crown) > 12 else None)
+    crown = np.median(crown, axis=0) if len(crown) > 12 else None
+    own = ~of_ground(lab, person[y0:y1, x0:x1], crown)
     hair *= own
     beside = (np.abs(a) > _BESIDE[0]) & (np.abs(a) < _BESIDE[1]) & (b > 0.1) & (b < 0.7)
     long = float(((where > 0.5) & own)[beside].mean()) if beside.any() else 0.0
@@ -272,10 +274,6 @@ def _spread(colour: np.ndarray, weight: np.ndarray, reach: float) -> np.ndarray:
     few, share = (cv2.GaussianBlur(v, (0, 0), reach / step) for v in (few, share))
     found = (few + 1e-3 * mean) / (share[..., None] + 1e-3)
     return cv2.resize(found, (width, height), interpolation=cv2.INTER_LINEAR)
-
-
-def _share(values: np.ndarray, weight: np.ndarray) -> float:
-    return float((values * weight).sum() / max(1e-6, float(weight.sum())))
 
 
 def _folded(t: np.ndarray) -> np.ndarray:

@@ -46,7 +46,7 @@ _AROUND = 0.25
 """How far beside a crossed row arms hide the trunk, in its widths."""
 _CROSSED = 0.3
 """Share of a row that arms hide, from which they cross it."""
-_LEAST, _MOST_LEFT = 0.03, 0.6
+_LEAST, _LEAST_COVERED = 0.03, 0.6
 """Share of a trunk that must be hidden, and of that what must have cloth above or below it."""
 
 
@@ -115,7 +115,7 @@ def with_chest(
     up, beneath = (np.where(np.abs(w) * step_v < _FARTHEST, np.abs(w), far) for w in (above, below))
     share = smooth(2 * beneath / np.maximum(_BELOW * up + beneath, 1) - 0.5)
     known = hidden & (np.minimum(up, beneath) < far)
-    if known.sum() < _MOST_LEFT * hidden.sum():
+    if known.sum() < _LEAST_COVERED * hidden.sum():
         return None
     before = (bare & crossed[:, None] & (depth > -_AROUND)).astype(np.float32)
     colours = cv2.cvtColor(raster.read(image).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
@@ -124,6 +124,8 @@ def with_chest(
     unlike = cv2.dilate(unlike, _disc(_RIM / step_v)).astype(np.float32)
     ways = [np.where(np.isfinite(w), w, 0) * step_v for w in (above, below)]
     known = known * smooth((depth + _OUTSIDE) / _BORDER)
+    if not known.any():
+        return None
     whether = np.dstack([known, known * unlike, before]).astype(np.float32)
     whether = cv2.GaussianBlur(whether, (0, 0), 1.2)
     ways = np.dstack([*ways, share]).astype(np.float32)
@@ -140,12 +142,14 @@ def _laid(
     """Lay cloth by a raster's ways up and down and share of up, and whether: see `Chest`."""
     across, down = trunk.axes.astype(np.float32)
     length = np.float32(trunk.length)
-    corners = [
-        trunk.neck + length * (across * u + down * v)
-        for u in (-_WIDE, _WIDE)
-        for v in (_TOP, _BOTTOM)
-    ]
     H, W = image.shape[:2]
+    laid = whether.max(2) > 0
+    rows, columns = np.flatnonzero(laid.any(1)), np.flatnonzero(laid.any(0))
+    corners = [
+        trunk.neck + length * (across * (u * steps[0] - _WIDE) + down * (v * steps[1] + _TOP))
+        for u in (columns[0] - 1, columns[-1] + 2)
+        for v in (rows[0] - 1, rows[-1] + 2)
+    ]
     x0, y0 = np.clip(np.floor(np.min(corners, axis=0)), 0, (W - 1, H - 1)).astype(int)
     x1, y1 = np.clip(np.ceil(np.max(corners, axis=0)), 1, (W, H)).astype(int)
     y, x = np.mgrid[y0:y1, x0:x1].astype(np.float32) + np.float32(0.5)

@@ -38,6 +38,7 @@ JOINTS = 21
 """COCO-17, then left and right toe, left and right middle of the hand."""
 HEAD, TORSO, SKIRT = 0, 1, 14
 ARMS = (2, 3, 4, 5, 6, 7)
+"""With hands."""
 
 # limbs as (first joint, second joint), for parts 2..13
 BONES = (

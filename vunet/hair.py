@@ -122,24 +122,29 @@ def hair_of(photo: np.ndarray, person: np.ndarray, mesh: np.ndarray) -> Hair | N
     hull = cv2.convexHull(np.rint(mesh[:, :2] - [x0, y0]).astype(np.int32))
     face = cv2.fillConvexPoly(np.zeros(part.shape[:2], np.uint8), hull, 1)
 
+    off = cv2.distanceTransform(1 - face, cv2.DIST_L2, 5)
+
     def grown(share: float) -> np.ndarray:
-        side = 2 * max(1, round(share * frame.wide)) + 1
-        return cv2.dilate(face, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+        return off <= max(1, round(share * frame.wide))
 
     y, x = np.mgrid[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1]]
     height = frame.heights(x, y)
-    round_it = (grown(0.22) > grown(0.05)) & (height > 0.1) & (height < 0.6)
+    round_it = grown(0.22) & ~grown(0.05) & (height > 0.1) & (height < 0.6)
     beside = round_it & there
-    lower = (grown(0.45) > grown(0.05)) & (height > 0.0) & (height < 0.6) & there
-    above = along_outline(there, frame.wide) & (grown(0.05) == 0) & (height > 0.95)
+    lower = grown(0.45) & ~grown(0.05) & (height > 0.0) & (height < 0.6) & there
+    above = along_outline(there, frame.wide) & ~grown(0.05) & (height > 0.95)
     lab = cv2.cvtColor(part.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    skin = np.median(lab[(face > 0) & (height < 0.6)], axis=0)
+    lower_face = (face > 0) & (height < 0.6)
+    if not lower_face.any():
+        return None
+    skin = np.median(lab[lower_face], axis=0)
     away = unlike_skin(lab, skin)
     unlike, hair = away > _UNLIKE_SKIN, away > _SKIN
     top = _enough(above & unlike, above, _SOME_HAIR)
     crown = np.median(lab[above & hair], axis=0) if top else None
     own = ~of_ground(lab, share, crown)
     unlike, hair = unlike & own, hair & own
+    top = top and _enough(above & unlike, above, _SOME_HAIR)
     long = _enough(beside & unlike, round_it)
     if not long and not top:
         return None

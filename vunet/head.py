@@ -52,9 +52,9 @@ _LONGEST = 0.3
 """Side of a triangle in widths of the face."""
 _RIM = 0.16
 """Width of the face's soft border, in widths of the face."""
-_ROUND, _EVEN, _BROWS = 0.3, 0.1, 0.8
+_ROUND, _EVEN, _BROWS = 0.25, 0.1, 0.8
 """How far round a turned face what is drawn is smoothed, by how much, both in widths of the face,
-and up to which height of it: above lies hair."""
+and up to which height of it."""
 _FACING, _FULLY = 0.03, 0.2
 """Cosines to the camera from which a photo shows a surface, and at which it shows it well."""
 _STARTS, _GOOD_FIT = (0.0, 0.9, -0.9), 3.0
@@ -276,6 +276,8 @@ class TurnedFace:
     """(h, w) float32, how much of that the photo shows in its place, and not on the other half."""
     there: np.ndarray
     """(h, w) bool, where it is."""
+    free: np.ndarray
+    """(h, w) float32 in [0, 1], where no hand is held before it."""
     amount: float
     """In [0, 1], how far the head has turned."""
     yaw: float
@@ -341,10 +343,11 @@ def turned_face(
     there = cells >= 0
     shown = cv2.GaussianBlur(there.astype(np.float32), (0, 0), 0.7)
     share = amount * shown * np.clip(found[..., 6], 0, 1) * np.clip(total, 0, 1)
-    share *= 1 - _hands(target, (x0, y0), share.shape)
+    free = 1 - _hands(target, (x0, y0), share.shape)
+    share *= free
     hair = hair_of(photo, person, points)
     copied = share * sure / total
-    return TurnedFace((x0, y0), colour, share, copied, there, amount, float(yaw), frame, hair)
+    return TurnedFace((x0, y0), colour, share, copied, there, free, amount, float(yaw), frame, hair)
 
 
 def _without_holes(cells: np.ndarray) -> np.ndarray:
@@ -453,23 +456,23 @@ def _even_round(colours: np.ndarray, alpha: np.ndarray, face: TurnedFace) -> Non
     reach = max(2, round(_ROUND * wide))
     (x0, y0), (h, w) = face.origin, face.there.shape
     y, x = max(0, y0 - reach), max(0, x0 - reach)
-    part = colours[y : y0 + h + reach, x : x0 + w + reach]
-    there = np.zeros(part.shape[:2], np.float32)
-    there[y0 - y : y0 - y + h, x0 - x : x0 - x + w] = face.there
-    near = cv2.GaussianBlur(cv2.dilate(there, _disc(reach // 2)), (0, 0), 0.3 * reach)
+    view = (slice(y, y0 + h + reach), slice(x, x0 + w + reach))
+    part, own = colours[view], alpha[view]
+    away, free = np.ones(own.shape, np.uint8), np.ones(own.shape, np.float32)
+    box = (slice(y0 - y, y0 - y + h), slice(x0 - x, x0 - x + w))
+    away[box], free[box] = ~face.there, face.free
+    near = smooth(1 - cv2.distanceTransform(away, cv2.DIST_L2, 5) / reach)
     rows, columns = np.mgrid[y : y + part.shape[0], x : x + part.shape[1]]
-    below_hair = smooth((_BROWS - face.frame.heights(columns, rows)) / 0.2 + 0.5)
-    own = alpha[y : y + part.shape[0], x : x + part.shape[1], None]
-    both = np.concatenate([part * own, own], 2).astype(np.float32)
-    both = cv2.GaussianBlur(both, (0, 0), max(1.0, _EVEN * wide))
+    height = face.frame.heights(columns, rows)
+    # above lies hair, below a collar
+    near *= smooth((_BROWS - height) / 0.2 + 0.5) * smooth((height - 0.05) / 0.1 + 0.5) * free
+    both = np.dstack([part * own[..., None], own]).astype(np.float32)
+    few = max(1.0, _EVEN * wide / 2)
+    wh = (max(1, round(both.shape[1] / few)), max(1, round(both.shape[0] / few)))
+    both = cv2.GaussianBlur(cv2.resize(both, wh, interpolation=cv2.INTER_AREA), (0, 0), 2.0)
+    both = cv2.resize(both, part.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     even = both[..., :3] / np.maximum(both[..., 3:], 1e-3)
-    share = face.amount * near * below_hair
-    part += (share[..., None] * (even - part)).astype(np.float32)
-
-
-def _disc(radius: int) -> np.ndarray:
-    side = 2 * max(1, radius) + 1
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    part += ((face.amount * near)[..., None] * (even - part)).astype(np.float32)
 
 
 def _taken(picture: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -193,7 +193,11 @@ def draw_mix(
         whole = (shares[0] > 0.999).to(own.still.dtype)
         views[0] = replace(views[0], warped=replace(own, still=own.still * whole))
     place = (target, pose, window, canvas)
-    bare = [_uncovered(view, target) for view in views]
+    trunks = shares[:, geo.TORSO] > 0
+    bare = [
+        _uncovered(view, target) if lends else None
+        for view, lends in zip(views, trunks, strict=True)
+    ]
     return _merge(model, views, bare, gains, shares, 0, place, noise, amp, meanwhile)
 
 
@@ -259,7 +263,7 @@ def _from_behind(subject: Subject, window: Window, parts: Tensor) -> Subject | N
         return None
     half_width = 0.5 * float(np.linalg.norm(left_ear - right_ear))
     face = Face((left_eye + right_eye) / 2, nose, trunk.neck, half_width)
-    image = with_hair(image, shares[..., 1], face)
+    image = with_hair(image, shares[..., 1], subject.mask, face)
     return replace(subject, image=image, pose=subject.pose.about_faced())
 
 
@@ -281,7 +285,7 @@ def _uncovered(view: View, target: Tensor) -> tuple[View, Tensor] | None:
     parts = warped.source_logits.softmax(1)
     coarse = (parts.shape[2], parts.shape[3])
     amid = geo.capsules(view.joints, coarse, full)[:, geo.TORSO] > _AMID
-    arms = parts[:, LOOKS["arms"] + LOOKS["hands"]].sum(1)
+    arms = parts[:, geo.ARMS].sum(1)
     if float(arms[amid].sum()) < _CROSSED * float(amid.sum()):
         return None  # seen cheaply
     size = view.subject.image.shape[:2]
@@ -313,7 +317,7 @@ def _uncovered(view: View, target: Tensor) -> tuple[View, Tensor] | None:
 
 def _shares_in(parts: Tensor, window: Window, size: tuple[int, int]) -> np.ndarray:
     """(H, W, 3) shares of trunk, head and arms in a photo, from those of all, (1, P + 1, h, w)."""
-    arms = parts[:, LOOKS["arms"] + LOOKS["hands"]].sum(1, keepdim=True)
+    arms = parts[:, geo.ARMS].sum(1, keepdim=True)
     return on_canvas(torch.cat([parts[:, [geo.TORSO, geo.HEAD]], arms], 1), window, size)
 
 

@@ -20,8 +20,9 @@ def distance_to(lab: np.ndarray, known: np.ndarray) -> np.ndarray:
     if len(known) < COLOURS:
         return nearest
     rule = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 10, 1.0)
-    # a fixed stride stands for chance: the same photo, the same palette
-    first = (np.arange(len(known)) * 7 % COLOURS).astype(np.int32)[:, None]
+    # begun with as many of each, from dark to light: the same photo, the same palette
+    rank = np.argsort(np.argsort(known[:, 0], kind="stable"), kind="stable")
+    first = (rank * COLOURS // len(known)).astype(np.int32)[:, None]
     known = np.ascontiguousarray(known, np.float32)
     _, _, palette = cv2.kmeans(known, COLOURS, first, rule, 1, cv2.KMEANS_USE_INITIAL_LABELS)
     for colour in palette:

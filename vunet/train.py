@@ -14,8 +14,10 @@ import dataclasses
 import json
 import math
 import os
+import shlex
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -140,8 +142,10 @@ def train(config: TrainConfig, datasets: list[Dataset], plan: TrainPlan) -> dict
     if rival is not None and accelerator.num_processes > 1:
         rival.reduce = lambda g: cast(Tensor, accelerator.reduce(g, "mean"))
     if plan.compiled:
-        if not any(map(shutil.which, (os.environ.get("CXX", "g++"), "clang++"))):
-            raise TrainError("--compile needs a C++ compiler (g++ or clang++); leave it out")
+        usual = "clang++" if sys.platform == "darwin" else "g++"
+        compiler = shlex.split(os.environ.get("CXX") or usual)[0]
+        if shutil.which(compiler) is None:
+            raise TrainError(f"--compile needs a C++ compiler, {compiler}; leave it out")
         for net in (model,) if rival is None else (model, rival.net):
             net.compile(dynamic=False)
     learner = _Learner(model, average, optimiser, rival)

@@ -130,7 +130,7 @@ def head(hair_down_to: int) -> tuple[np.ndarray, np.ndarray, Face]:
 
 def test_long_hair_covers_the_face() -> None:
     image, where, face = head(hair_down_to=150)
-    back = with_hair(image, where, face)
+    back = with_hair(image, where, where, face)
     assert back[55:125, 78:122].mean() < 60
     assert image[55:125, 78:122].mean() > 150
     np.testing.assert_array_equal(back[where == 0], image[where == 0])
@@ -138,7 +138,7 @@ def test_long_hair_covers_the_face() -> None:
 
 def test_short_hair_ends_at_the_nape() -> None:
     image, where, face = head(hair_down_to=84)
-    back = with_hair(image, where, face)
+    back = with_hair(image, where, where, face)
     assert back[60:100, 85:115].mean() < 80
     assert back[124:130, 90:110].mean() > 120
 
@@ -147,7 +147,7 @@ def test_long_hair_may_be_as_fair_as_skin() -> None:
     image, where, face = head(hair_down_to=150)
     dark = image.sum(2) < 200
     image[dark & (where > 0)] = (200, 190, 120)
-    back = with_hair(image, where, face)
+    back = with_hair(image, where, where, face)
     nape = back[110:126, 90:110].astype(float)
     assert np.abs(nape - (200, 190, 120)).mean() < 12
 
@@ -157,7 +157,7 @@ def test_ground_within_a_mask_is_no_hair() -> None:
     colour = (230, 110, 40)
     image[where == 0] = colour
     image[90:130, 128:145], where[90:130, 128:145] = colour, 1
-    back = with_hair(image, where, face)
+    back = with_hair(image, where, where, face)
     painted = back[60:120, 80:120].reshape(-1, 3).astype(float)
     assert (np.abs(painted - colour).max(1) < 40).mean() < 0.02
 
@@ -167,7 +167,7 @@ def test_the_bald_stay_so() -> None:
     image[where > 0] = (225, 180, 160)
     for x in (88, 112):
         cv2.circle(image, (x, 80), 4, (60, 30, 20), -1)
-    back = with_hair(image, where, face)
+    back = with_hair(image, where, where, face)
     assert np.abs(back[where > 0].astype(float) - (225, 180, 160)).mean() < 12
 
 
@@ -175,7 +175,7 @@ def test_faces_at_the_border_and_tiny_ones_are_no_trouble() -> None:
     image, where, face = head(hair_down_to=150)
     for x, y, length in ((2.0, 3.0, 80.0), (199.0, 199.0, 80.0), (100.0, 80.0, 0.0)):
         moved = dataclasses.replace(face, eyes=np.array([x, y]), neck=np.array([x, y + length]))
-        assert with_hair(image, where, moved).shape == image.shape
+        assert with_hair(image, where, where, moved).shape == image.shape
 
 
 # -- in the whole path -------------------------------------------------------------------------

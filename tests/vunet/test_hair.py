@@ -60,6 +60,25 @@ def test_ground_that_a_mask_takes_in_is_no_hair() -> None:
     assert np.abs(hair.lengths - DARK).max() < 8
 
 
+def test_a_crown_among_ground_of_all_colours_is_read_or_none() -> None:
+    photo, person = head_photo(DARK, None)
+    stripes = np.array([(230, 80, 145), (0, 165, 145), (200, 170, 50)], np.uint8)
+    skin = (photo == SKIN).all(2)
+    photo[:] = stripes[np.arange(SIZE[1]) // 4 % 3][None]
+    photo[skin] = SKIN
+    found = hair_of(photo, person, mesh_of())
+    assert found is None or np.isfinite([*found.crown, *found.lengths]).all()
+
+
+def test_size_does_not_matter() -> None:
+    photo, person = (cv2.resize(a, None, fx=12, fy=12) for a in head_photo(DARK, GOLD))
+    mesh = mesh_of() * 12
+    small, large = hair_of(*head_photo(DARK, GOLD), mesh_of()), hair_of(photo, person, mesh)
+    assert small is not None
+    assert large is not None
+    np.testing.assert_allclose(large.crown, small.crown, atol=4)
+
+
 def test_fair_hair_is_not_read_by_its_shades_alone() -> None:
     photo, person = head_photo(FAIR, None)
     photo[(np.arange(SIZE[1]) % 5 < 2)[None] & (photo == FAIR).all(2)] = DARK

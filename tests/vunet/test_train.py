@@ -138,6 +138,7 @@ def test_compiled_networks_learn_the_same(
     # what is traced counts here, not the C++ that would be made of it in minutes
     eager = functools.partialmethod(torch.nn.Module.compile, backend="eager")
     monkeypatch.setattr(torch.nn.Module, "compile", eager)
+    monkeypatch.setenv("CXX", f"{sys.executable} -c pass")  # any program will do
     config = dataclasses.replace(TINY, adversarial_weight=0.1, steps=2)
     for name, compiled in (("plain", False), ("compiled", True)):
         train(config, sets, plan(tmp_path / name, compiled=compiled))
