@@ -275,19 +275,20 @@ def _uncovered(view: View, target: Tensor) -> tuple[View, Tensor] | None:
     warped = view.warped
     if warped is None or view.made:
         return None
-    shown = F.interpolate(warped.part_logits, scale_factor=2.0, mode="bilinear").softmax(1)
-    half, full = (shown.shape[2], shown.shape[3]), (view.mask.shape[2], view.mask.shape[3])
-    trunk = geo.capsules(target, half, full)[:, geo.TORSO]
-    # where no part is seen the network thinks of ground, but not amid a trunk
-    wanted = shown[:, geo.TORSO] + trunk * shown[:, -1]
-    if float((wanted - warped.weights[:, geo.TORSO]).clamp_min(0).sum()) < _LEAST_FREE:
-        return None
+    full = (view.mask.shape[2], view.mask.shape[3])
     parts = warped.source_logits.softmax(1)
     coarse = (parts.shape[2], parts.shape[3])
     amid = geo.capsules(view.joints, coarse, full)[:, geo.TORSO] > _AMID
     arms = parts[:, geo.ARMS].sum(1)
     if float(arms[amid].sum()) < _CROSSED * float(amid.sum()):
         return None  # seen cheaply
+    shown = F.interpolate(warped.part_logits, scale_factor=2.0, mode="bilinear").softmax(1)
+    half = (shown.shape[2], shown.shape[3])
+    trunk = geo.capsules(target, half, full)[:, geo.TORSO]
+    # where no part is seen the network thinks of ground, but not amid a trunk
+    wanted = shown[:, geo.TORSO] + trunk * shown[:, -1]
+    if float((wanted - warped.weights[:, geo.TORSO]).clamp_min(0).sum()) < _LEAST_FREE:
+        return None
     size = view.subject.image.shape[:2]
     shares = _shares_in(parts, view.window, size) * view.subject.mask[..., None]
     found = with_chest(

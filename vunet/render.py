@@ -42,6 +42,9 @@ _CONTRAST = 4.0
 """Exponent of the parts' shares in copied pixels: two parts laid half over each other blur."""
 _COARSE_PX = 2.0
 """Deviation in the network's pixels of the blur that parts coarse colours from fine detail."""
+_CRISP, _CRISP_PX = 0.8, 1.0
+"""How much of the fine detail of what was painted is added to it once more, and what is fine: the
+deviation of a blur in the network's pixels."""
 _DETAIL_FROM, _DETAIL_WHOLE = 0.2, 0.5
 """Visibility from which the photo's fine detail is taken, and at which all of it is."""
 _FINER = 2.0
@@ -236,7 +239,7 @@ def compose_layer(
     def enlarge(t: Tensor, interpolation: int = cv2.INTER_CUBIC) -> np.ndarray:
         return resample(to_array(t), to_window, region, interpolation)
 
-    part = enlarge(127.5 * (painted.generated + 1))
+    part = resample(_crisp(to_array(painted.generated)), to_window, region, cv2.INTER_CUBIC)
     coverage = torch.sigmoid(painted.alpha_logits)
     cover = enlarge(coverage)[..., 0]
     inner = enlarge(-F.max_pool2d(-coverage, 3, 1, 1), cv2.INTER_LINEAR)[..., 0]
@@ -259,6 +262,13 @@ def compose_layer(
     alpha[inside] = cover
     _without_fringe(part, inner, 1 / to_window.scale, colour[inside])
     return Layer(colour, alpha, invented, unmoved)
+
+
+def _crisp(painted: np.ndarray) -> np.ndarray:
+    """What was painted, sharper, as enlarging softens it: (h, w, 3) in [-1, 1] to 0 to 255."""
+    even = cv2.GaussianBlur(painted, (0, 0), _CRISP_PX)
+    sharp = cv2.addWeighted(painted, 1 + _CRISP, even, -_CRISP, 0)
+    return np.float32(127.5) * (np.clip(sharp, -1, 1) + 1)
 
 
 def _occupied(

@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from vunet import losses
-from vunet.checkpoint import load_network, save_network
+from vunet.checkpoint import load_network, read_facts, resolve_weights, save_network
 from vunet.config import (
     DrawingConfig,
     FacePartsConfig,
@@ -128,8 +128,11 @@ def train(config: TrainConfig, datasets: list[Dataset], plan: TrainPlan) -> dict
     task = make_task(config, datasets, plan, device, rank)
     torch.manual_seed(config.seed)
     model = task.build()
+    before: dict[str, float] = {}
     if plan.init is not None:
         start, _ = load_network(plan.init)
+        known = read_facts(resolve_weights(plan.init)[0])
+        before = {k: known[k] for k in ("steps", "samples", "minutes") if k in known}
         if not _fits(cast(Any, start.config), config.model):
             raise TrainError(f"{plan.init}: made with other network settings: {start.config}")
         model.load_state_dict(_begun_from(start, model))
@@ -149,7 +152,7 @@ def train(config: TrainConfig, datasets: list[Dataset], plan: TrainPlan) -> dict
         for net in (model,) if rival is None else (model, rival.net):
             net.compile(dynamic=False)
     learner = _Learner(model, average, optimiser, rival)
-    progress = learner.load(state_path, config, device) if plan.resume else _Progress()
+    progress = learner.load(state_path, config, device) if plan.resume else _Progress(before=before)
     spent = progress.elapsed
     wrapped, optimiser = accelerator.prepare(model, optimiser)
     main = accelerator.is_main_process
@@ -185,10 +188,12 @@ def train(config: TrainConfig, datasets: list[Dataset], plan: TrainPlan) -> dict
         if not main:
             return
         progress.elapsed = spent + time.monotonic() - started
+        samples = progress.step * config.batch_size * accelerator.num_processes
+        before = progress.before
         facts = {
-            "steps": progress.step,
-            "samples": progress.step * config.batch_size * accelerator.num_processes,
-            "minutes": round(progress.elapsed / 60, 1),
+            "steps": progress.step + int(before.get("steps", 0)),
+            "samples": samples + int(before.get("samples", 0)),
+            "minutes": round(progress.elapsed / 60 + before.get("minutes", 0), 1),
             "data": [str(d.path.name) for d in datasets],
             "torch": torch.__version__,
         }
@@ -337,6 +342,8 @@ class _Progress:
     """Losses since the last logged row, summed."""
     count: int = 0
     """Steps in `sums`."""
+    before: dict[str, float] = dataclasses.field(default_factory=dict)
+    """Steps, samples and minutes of the weights that the run began with."""
 
 
 @dataclass

@@ -239,6 +239,19 @@ def stop_after(config: TrainConfig, sets: list[Dataset], out: Path, steps: int) 
         train(config, sets, plan(out))
 
 
+def test_a_run_from_weights_counts_what_they_learned_from(
+    tmp_path: Path, sets: list[Dataset]
+) -> None:
+    train(TINY, sets, plan(tmp_path / "a"))
+    begun = str(tmp_path / "a" / "model.safetensors")
+    config = dataclasses.replace(TINY, steps=3)
+    train(config, sets, plan(tmp_path / "b", init=begun, minutes=1e-9))
+    train(config, sets, plan(tmp_path / "b", resume=True))
+    facts = read_facts(tmp_path / "b" / "model.safetensors")
+    assert facts["steps"] == STEPS + 3
+    assert facts["samples"] == (STEPS + 3) * TINY.batch_size
+
+
 def test_time_is_up(tmp_path: Path, sets: list[Dataset]) -> None:
     done = train(TINY, sets, plan(tmp_path, minutes=0.0))
     assert done["step"] == 0
