@@ -2,8 +2,8 @@
 
 Where a photo's arms cross the trunk and those of the new pose do not, the trunk's cloth shows that
 no pixel of the photo has. Each hidden place gets what is seen of the trunk straight above and below
-it, mirrored at the arm's edges, as a retoucher would, at the photo's own resolution. Looks like
-`backs`, where the whole chest is covered from its sides.
+it, mirrored at the arm's edges, as a retoucher would, at the photo's own resolution. (`backs`
+covers whole chests, from their sides.)
 """
 
 from __future__ import annotations
