@@ -60,6 +60,19 @@ class Trunk:
         down = down / norm if norm > 0.1 else np.array([0.0, 1.0])
         return np.stack([np.array([down[1], -down[0]]), down])
 
+    def raster(self, heights: tuple[float, float], wide: float, size: tuple[int, int]) -> Raster:
+        """Rows across it.
+
+        Args:
+            heights: From where to where, in its lengths from the neck.
+            wide: How far to both sides, in its lengths.
+            size: (columns, rows).
+        """
+        across, down = self.axes
+        step_u, step_v = 2 * wide / size[0], (heights[1] - heights[0]) / size[1]
+        corner = self.neck + self.length * (down * heights[0] - across * wide)
+        return Raster(corner, self.length * step_u * across, self.length * step_v * down, size)
+
 
 def with_back(
     image: np.ndarray, torso: np.ndarray, arms: np.ndarray, trunk: Trunk
@@ -319,14 +332,8 @@ class _Rows:
 
 def rows_of(torso: np.ndarray, arms: np.ndarray, trunk: Trunk) -> _Rows | None:
     """Measure the rows of a trunk; None if too much of it is hidden."""
-    across, down = trunk.axes
     step_u, step_v = 2 * _WIDE / _COLUMNS, (_BOTTOM - _TOP) / _ROWS
-    raster = Raster(
-        trunk.neck + trunk.length * (down * _TOP - across * _WIDE),
-        trunk.length * step_u * across,
-        trunk.length * step_v * down,
-        (_COLUMNS, _ROWS),
-    )
+    raster = trunk.raster((_TOP, _BOTTOM), _WIDE, (_COLUMNS, _ROWS))
     both = cv2.merge([torso.astype(np.float32), np.maximum(torso, arms).astype(np.float32)])
     small = raster.read(both)
     there, with_arms = small[..., 0] > 0.5, small[..., 1] > 0.5

@@ -16,7 +16,6 @@ import numpy as np
 from vunet.backs import Trunk, laid_on, rows_of
 from vunet.easing import smooth
 from vunet.palette import distance_to
-from vunet.raster import Raster
 
 _ROWS, _COLUMNS = 200, 160
 _TOP, _BOTTOM, _WIDE = -0.25, 1.25, 0.6
@@ -80,14 +79,8 @@ def with_chest(
     rows = rows_of(torso, arms, trunk)
     if rows is None:
         return None
-    across, down = trunk.axes
     step_u, step_v = 2 * _WIDE / _COLUMNS, (_BOTTOM - _TOP) / _ROWS
-    raster = Raster(
-        trunk.neck + trunk.length * (down * _TOP - across * _WIDE),
-        trunk.length * step_u * across,
-        trunk.length * step_v * down,
-        (_COLUMNS, _ROWS),
-    )
+    raster = trunk.raster((_TOP, _BOTTOM), _WIDE, (_COLUMNS, _ROWS))
     small = raster.read(cv2.merge([torso.astype(np.float32), arms.astype(np.float32)]))
     b = (_TOP + (np.arange(_ROWS) + 0.5) * step_v).astype(np.float32)[:, None]
     a = (-_WIDE + (np.arange(_COLUMNS) + 0.5) * step_u).astype(np.float32)[None]
