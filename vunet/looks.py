@@ -297,8 +297,10 @@ def _uncovered(view: View, target: Tensor) -> tuple[View, Tensor] | None:
     if found is None:
         return None
     bare = replace(view.subject, image=found.image)
-    image, shows, _ = subject_tensors(replace(bare, mask=found.shown), view.window)
-    _, hides, _ = subject_tensors(replace(bare, mask=found.hides), view.window)
+    image, _, _ = subject_tensors(bare, view.window)
+    shows, hides = (
+        torch.from_numpy(view.window.cut(m))[None, None] for m in (found.shown, found.hides)
+    )
     places = warped.places[:, geo.TORSO]
     both = F.avg_pool2d(torch.cat([shows, torch.maximum(shows, hides)], 1).to(places.device), 4)
     both = F.interpolate(geo.sample(both, places, full), scale_factor=2.0, mode="bilinear")
