@@ -39,6 +39,8 @@ JOINTS = 21
 HEAD, TORSO, SKIRT = 0, 1, 14
 ARMS = (2, 3, 4, 5, 6, 7)
 """With hands."""
+LEGS = (8, 9, 10, 11, 12, 13)
+"""With feet."""
 
 # limbs as (first joint, second joint), for parts 2..13
 BONES = (

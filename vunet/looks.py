@@ -7,6 +7,7 @@
                  +-- `mix`: who gives each part's look ---+
                  +-- legs that no photo shows: lent ------+
                  +-- trunks without arms before them -----+
+                 +-- skirts hung between parted legs -----+
                                                           |
     what was painted and not seen: in the photo's colours, continued from what is seen (`unseen`)
 
@@ -44,6 +45,7 @@ from vunet.render import (
     target_window,
     to_array,
 )
+from vunet.skirts import draped, skirt_of
 from vunet.unseen import continued, rows_of
 
 LOOKS: dict[str, tuple[int, ...]] = {
@@ -78,6 +80,10 @@ _AMID, _CROSSED = 0.7, 0.145
 """Inner part of a trunk's capsule, and what share of it arms cover that cross the trunk."""
 _A_SKIRT = 0.06
 """Share of a person's area from which they wear one."""
+_BEFORE, _WHOLLY_BEFORE = 0.3, 0.7
+"""Share of arms in the new picture from which they lie before a skirt, and wholly do."""
+_NOT_SKIRT = 0.2
+"""Least share of all else where legs get the share of a skirt that is drawn elsewhere."""
 _SHARPNESS = 0.03
 """Difference of visibility at which the choice between photos tips."""
 
@@ -100,6 +106,16 @@ class View:
     """None in a network without texture path."""
     made: tuple[int, ...] = ()
     """Parts that are not of a photo of the subject's: a back made of their front, lent legs."""
+    hung: Warped | None = None
+    """The same with a skirt hung between the legs, which the network does not get to see: weights
+    and flow; its colours and cover are not drawn anew."""
+    over: Tensor | None = None
+    """(1, 1, H, W) in [0, 1], where it hangs."""
+
+    @property
+    def carried(self) -> Warped | None:
+        """What is carried into the picture."""
+        return self.warped if self.hung is None else self.hung
 
 
 @torch.inference_mode()
@@ -188,10 +204,13 @@ def draw_mix(
     shares = shares.to(target.device)
     views = [_view(model, subject, target, None, amp) for subject in subjects]
     gains = [share[None, :, None, None] for share in shares]
-    own = views[0].warped
-    if own is not None:  # a part that somebody else lends is not as it was, however still
-        whole = (shares[0] > 0.999).to(own.still.dtype)
-        views[0] = replace(views[0], warped=replace(own, still=own.still * whole))
+    # a part that somebody else lends is not as it was, however still
+    whole = (shares[0] > 0.999).to(torch.float32)
+    views[0] = replace(
+        views[0],
+        warped=views[0].warped and replace(views[0].warped, still=views[0].warped.still * whole),
+        hung=views[0].hung and replace(views[0].hung, still=views[0].hung.still * whole),
+    )
     place = (target, pose, window, canvas)
     trunks = shares[:, geo.TORSO] > 0
     bare = [
@@ -241,7 +260,76 @@ def _view(
     warped = None
     if model.config.texture:
         warped = model.warp(image, mask, joints, target, amp=amp)
-    return View(subject, window, image, mask, joints, latents, warped, made)
+    view = View(subject, window, image, mask, joints, latents, warped, made)
+    return _draped(model, view, target)
+
+
+def _draped(model: Reposer, view: View, target: Tensor) -> View:
+    """A view whose skirt hangs between the legs where they part, see `skirts`."""
+    warped = view.warped
+    if warped is None or _area_of(view, geo.SKIRT) < _A_SKIRT:
+        return view
+    size = (view.mask.shape[2], view.mask.shape[3])
+    parts = F.interpolate(warped.source_logits.softmax(1), size=size, mode="bilinear")
+    joints, pose = (t[0, :, :2].cpu().numpy() for t in (view.joints, target))
+    scales = [float(geo.body_scale(t)) for t in (view.joints, target)]
+    skirt = skirt_of(
+        to_array(view.image) / 2 + 0.5,
+        to_array(view.mask)[..., 0],
+        to_array(parts[:, :-1]),
+        joints,
+        scales[0],
+    )
+    if skirt is None or (hung := draped(skirt, pose, scales[1], size)) is None:
+        return view
+    places, where = (torch.from_numpy(x).to(view.image.device) for x in hung)
+    shown = F.interpolate(warped.part_logits, size=size, mode="bilinear").softmax(1)
+    arms = shown[:, geo.ARMS].sum(1, keepdim=True)
+    over = where[None, None] * (1 - (arms - _BEFORE) / (_WHOLLY_BEFORE - _BEFORE)).clamp(0, 1)
+    share, shown = F.avg_pool2d(over, 2), F.avg_pool2d(shown, 2)
+    # legs of its cloth would be trousers, and what else looks like a skirt is legs
+    cloth = torch.from_numpy(skirt.cloth).to(view.image.device)[None, None]
+    worn = geo.sample_parts(F.avg_pool2d(cloth, 4), warped.places, size)[:, :, 0]
+    worn = F.interpolate(worn, scale_factor=2.0, mode="bilinear")
+    legs = list(geo.LEGS)
+    gains = torch.ones_like(warped.weights)
+    gains[:, legs] = (1 - worn[:, legs]) / (1 - shown[:, [geo.SKIRT]]).clamp_min(_NOT_SKIRT)
+    gains[:, geo.SKIRT] = share[:, 0]
+    warped = model.with_gains(warped, view.image, view.mask, gains)
+    weights = warped.weights * (1 - share)
+    weights[:, geo.SKIRT] = share[:, 0]
+    few = F.avg_pool2d(places.permute(2, 0, 1)[None], 4).permute(0, 2, 3, 1)  # (1, h, w, 2)
+    rigid = geo.sampling_grids(warped.transforms, model.quarter_size, model.full_size)
+    flow, still = warped.flow.clone(), warped.still.clone()
+    flow[:, geo.SKIRT] = (few - rigid[:, geo.SKIRT]).permute(0, 3, 1, 2)
+    still[:, geo.SKIRT] = 0
+    laid = replace(warped, weights=weights, flow=flow, still=still)
+    return replace(view, warped=warped, hung=laid, over=over)
+
+
+def _hung_over(painted: Painted, views: Sequence[View], shares: Tensor, target: Tensor) -> Painted:
+    """The picture with skirts where they hang; `shares` (N, P) say whose is drawn."""
+    over = [
+        view.over * float(share[geo.SKIRT])
+        for view, share in zip(views, shares, strict=True)
+        if view.over is not None
+    ]
+    if not over:
+        return painted
+    where = torch.stack(over).sum(0)
+    size = (where.shape[2], where.shape[3])
+    sure = torch.logit(where.clamp(1e-4, 1 - 1e-4))
+    alpha = painted.alpha_logits
+    if painted.warped is not None:  # what the network thinks is skirt beside it
+        beside = _shares_of(painted.warped.part_logits, painted)[:, [geo.SKIRT]]
+        legs = geo.capsules(target, size, size)[:, geo.LEGS].amax(1, keepdim=True)
+        beside = beside * (1 - legs)
+        alpha = torch.minimum(alpha, -torch.logit(beside.clamp(1e-4, 1 - 1e-4)))
+    return replace(
+        painted,
+        alpha_logits=torch.maximum(alpha, sure),
+        visibility=torch.maximum(painted.visibility, where),
+    )
 
 
 def _from_behind(subject: Subject, window: Window, parts: Tensor) -> Subject | None:
@@ -306,6 +394,8 @@ def _uncovered(view: View, target: Tensor) -> tuple[View, Tensor] | None:
     both = F.interpolate(geo.sample(both, places, full), scale_factor=2.0, mode="bilinear")
     weights = torch.zeros_like(warped.weights)
     weights[:, geo.TORSO] = wanted * both[:, 0]
+    if view.over is not None:
+        weights *= 1 - F.avg_pool2d(view.over, 2)
     left = torch.ones_like(warped.weights)
     left[:, geo.TORSO] = 1 - both[:, 1]
     trunk_alone = replace(
@@ -313,6 +403,8 @@ def _uncovered(view: View, target: Tensor) -> tuple[View, Tensor] | None:
         subject=bare,
         image=image.to(places.device),
         warped=replace(warped, weights=weights, still=torch.zeros_like(warped.still)),
+        hung=None,
+        over=None,
         made=(geo.TORSO,),
     )
     return trunk_alone, left
@@ -331,7 +423,8 @@ def _trunk_of(pose: Pose, size: tuple[int, int]) -> Trunk:
 
 def _paint(model: Reposer, view: View, target: Tensor, amp: bool) -> Painted:
     painted = model.paint(view.latents, target, view.warped, source=view.joints, amp=amp)
-    return _retouched(painted, [view], torch.ones(1, len(geo.PARTS), device=target.device), target)
+    shares = torch.ones(1, len(geo.PARTS), device=target.device)
+    return _retouched(_hung_over(painted, [view], shares, target), [view], shares, target)
 
 
 def _retouched(painted: Painted, views: Sequence[View], shares: Tensor, target: Tensor) -> Painted:
@@ -539,14 +632,18 @@ def _merge(
             gains = [*gains[:i], gains[i] * laid[1], *gains[i + 1 :], gains[i]]
             shares = torch.cat([shares, torch.zeros_like(shares[:1])])
     parted = [
-        replace(v, warped=v.warped and model.with_gains(v.warped, v.image, v.mask, gain))
+        replace(
+            v,
+            warped=v.warped and model.with_gains(v.warped, v.image, v.mask, gain),
+            hung=v.hung and replace(v.hung, weights=v.hung.weights * gain),
+        )
         for v, gain in zip(views, gains, strict=True)
     ]
     photos = _fetching(parted, window, canvas, meanwhile)
     warps = [v.warped for v in parted if v.warped is not None]
     together = merged(warps) if warps else None
     painted = model.paint(mixed, target, together, source=views[best].joints, amp=amp)
-    painted = _retouched(painted, parted, shares, target)
+    painted = _retouched(_hung_over(painted, parted, shares, target), parted, shares, target)
     return compose_layer(painted, photos, window, canvas)
 
 
@@ -557,7 +654,9 @@ def _fetching(
     meanwhile: Callable[[], object] | None,
 ) -> Fetching:
     """The photos' pixels, which come while the network paints, before what is done `meanwhile`."""
-    photos = [Carried(v.subject, v.window, v.warped, v.made) for v in views if v.warped is not None]
+    photos = [
+        Carried(v.subject, v.window, v.carried, v.made) for v in views if v.carried is not None
+    ]
     fetching = Fetching(photos, window, canvas)
     if meanwhile is not None:
         meanwhile()

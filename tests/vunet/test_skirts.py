@@ -1,0 +1,180 @@
+"""Skirts that stay one piece."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from vunet import geometry as geo
+from vunet.skirts import Skirt, draped, skirt_of
+
+SIZE = (256, 192)
+SCALE = 62.0
+HIPS_Y, KNEES_Y, ANKLES_Y = 110.0, 165.0, 220.0
+CLOTH, SKIN, BAG, GROUND = (0.2, 0.3, 0.7), (0.85, 0.65, 0.55), (0.5, 0.3, 0.1), (0.6, 0.7, 0.6)
+
+
+def joints(
+    spread: float = 10.0, *, shoulders: float = 22.0, thighs: float = 1.0, upside_down: bool = False
+) -> np.ndarray:
+    """(21, 2) somebody who stands with ankles so far to the sides."""
+    x = np.full((geo.JOINTS, 2), (96.0, 50.0))
+    for side, hip in ((1, 11), (-1, 12)):
+        x[hip - 6] = (96 + side * shoulders, 55)
+        x[hip] = (96 + side * 8, HIPS_Y)
+        x[hip + 2] = (96 + side * (8 + spread) / 2, HIPS_Y + thighs * (KNEES_Y - HIPS_Y))
+        x[hip + 4] = (96 + side * spread, x[hip + 2][1] + ANKLES_Y - KNEES_Y)
+    if upside_down:
+        x[:, 1] = 270 - x[:, 1]
+    return x
+
+
+def worn(
+    hem: float = 170.0, *, bag: bool = False, trousers: bool = False, stripes: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Photo, mask and parts of somebody in a skirt that ends at a height."""
+    image = np.full((*SIZE, 3), GROUND, np.float32)
+    mask, parts = np.zeros(SIZE, np.float32), np.zeros((*SIZE, len(geo.PARTS)), np.float32)
+
+    def lay(points: list[tuple[float, float]], colour: tuple[float, ...], part: int) -> None:
+        here = np.zeros(SIZE, np.uint8)
+        cv2.fillConvexPoly(here, np.array(points).astype(np.int32), 1)
+        image[here > 0], mask[here > 0], parts[here > 0] = colour, 1, 0
+        parts[..., part][here > 0] = 1
+
+    for x in (80, 102):
+        lay([(x, 110), (x + 11, 110), (x + 11, 225), (x, 225)], SKIN, 10)
+    lay([(74, 50), (118, 50), (116, 112), (76, 112)], CLOTH, geo.TORSO)
+    if trousers:
+        for x in (78, 98):
+            lay([(x, 105), (x + 16, 105), (x + 14, hem), (x, hem)], CLOTH, 8)
+    else:
+        lay([(76, 105), (116, 105), (126, hem), (66, hem)], CLOTH, geo.SKIRT)
+    if stripes:
+        skirt = parts[..., geo.SKIRT] > 0
+        rows = np.arange(SIZE[0])[:, None] // 3 % 4 == 0
+        image[skirt & rows] = (0.95, 0.95, 0.95)
+    if bag:
+        lay([(120, 140), (150, 140), (150, 185), (120, 185)], BAG, geo.SKIRT)
+    return image, mask, parts
+
+
+def found(**options: bool | float) -> Skirt:
+    skirt = skirt_of(*worn(**options), joints(), SCALE)  # pyright: ignore[reportArgumentType]
+    assert skirt is not None
+    return skirt
+
+
+@pytest.mark.parametrize("hem", [140.0, 170.0, 195.0])
+def test_a_hem_is_found_where_the_cloth_ends(hem: float) -> None:
+    share = (hem - HIPS_Y) / (ANKLES_Y - HIPS_Y)
+    assert found(hem=hem).hem == pytest.approx(share, abs=0.05)
+
+
+def test_stripes_are_no_hems() -> None:
+    assert found(stripes=True).hem == pytest.approx(60 / 110, abs=0.06)
+
+
+def test_trousers_are_no_skirt() -> None:
+    assert skirt_of(*worn(trousers=True), joints(), SCALE) is None
+
+
+def test_a_long_coat_of_the_legs_colour_is_left_alone() -> None:
+    image, mask, parts = worn()
+    image[mask > 0] = CLOTH
+    assert skirt_of(image, mask, parts, joints(), SCALE) is None
+
+
+def test_a_bag_is_no_part_of_the_skirt() -> None:
+    skirt = found(bag=True)
+    assert skirt.right[:, 0].max() < 124
+    assert skirt.cloth[150:180, 128:145].max() < 0.1
+    assert skirt.cloth[130:160, 85:105].min() > 0.9
+
+
+def test_cloth_is_taken_from_the_skirt_alone() -> None:
+    image, _, _ = worn(bag=True)
+    skirt = found(bag=True)
+    hung = draped(skirt, joints(45, shoulders=8), SCALE, SIZE)
+    assert hung is not None
+    places, share = hung
+    taken = cv2.remap(image, places[..., 0] - 0.5, places[..., 1] - 0.5, cv2.INTER_LINEAR)
+    inside = cv2.erode((share > 0.95).astype(np.uint8), np.ones((3, 3))) > 0
+    off = np.abs(taken[inside] - CLOTH).max(1)
+    assert (off < 0.1).mean() > 0.97
+
+
+@pytest.mark.parametrize("shoulders", [8.0, 22.0])
+def test_it_hangs_between_the_legs(shoulders: float) -> None:
+    pose = joints(45, shoulders=shoulders)
+    hung = draped(found(), pose, SCALE, SIZE)
+    assert hung is not None
+    places, share = hung
+    assert share[100:104].max() < 0.5  # and fades in below the hips
+    for y, x in ((130, 96), (150, 96), (160, 96), (160, 75), (160, 117)):
+        assert share[y, x] > 0.9, (y, x)
+    assert share[195:].max() < 0.05
+    assert share[:, :40].max() == 0
+    # left stays left, above stays above
+    assert (np.diff(places[150, 70:122, 0]) > 0).all()
+    assert (np.diff(places[125:165, 96, 1]) > 0).all()
+
+
+def test_its_hem_is_the_photos() -> None:
+    """A hem that is lower on one side is so in the new pose."""
+    image, mask, parts = worn()
+    lower = np.zeros(SIZE, np.uint8)
+    cv2.fillConvexPoly(lower, np.array([(66, 170), (96, 170), (66, 182)]), 1)
+    image[lower > 0], mask[lower > 0] = CLOTH, 1
+    parts[lower > 0] = 0
+    parts[..., geo.SKIRT][lower > 0] = 1
+    skirt = skirt_of(image, mask, parts, joints(), SCALE)
+    assert skirt is not None
+    hung = draped(skirt, joints(40), SCALE, SIZE)
+    assert hung is not None
+    rows = np.arange(SIZE[0])[:, None] * (hung[1] > 0.5)
+    assert rows[:, 72:84].max(0).mean() > rows[:, 108:120].max(0).mean() + 3
+
+
+def test_legs_as_in_the_photo_keep_their_skirt() -> None:
+    assert draped(found(), joints(), SCALE, SIZE) is None
+
+
+def test_who_sits_or_does_the_splits_is_left_to_the_network() -> None:
+    assert draped(found(), joints(40, thighs=0.3), SCALE, SIZE) is None
+    assert draped(found(), joints(150), SCALE, SIZE) is None
+
+
+def test_it_hangs_up_in_a_handstand() -> None:
+    hung = draped(found(), joints(45, upside_down=True), SCALE, SIZE)
+    assert hung is not None
+    assert hung[1][100:150, 96].min() > 0.9
+    assert hung[1][175:].max() < 0.05
+
+
+def test_off_the_frame_nothing_breaks() -> None:
+    pose = joints(45) + np.array([400, 0])
+    hung = draped(found(), pose, SCALE, SIZE)
+    assert hung is not None
+    assert np.isfinite(hung[0]).all()
+    assert not hung[1].any()
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(("photo", "skirt"), [("1318", True), ("0730", True), ("0511", False)])
+def test_real_dresses_stay_dresses_in_strides(shared: Path, photo: str, skirt: bool) -> None:
+    """Between the thighs there is cloth, and trousers have two legs."""
+    from vunet import Engine
+
+    path = shared / "data" / "people" / "ccp" / "photos" / f"{photo}.jpg"
+    result = Engine.load("person").repose(path, pose="running_left")
+    hips, knees = (
+        np.mean([result.pose.point(f"{side}_{joint}") for side in ("left", "right")], axis=0)
+        for joint in ("hip", "knee")
+    )
+    middle = 0.2 * hips[:2] + 0.8 * knees[:2]
+    x, y = np.rint(middle).astype(int)
+    assert (result.mask[y, x] > 200) == skirt
