@@ -36,6 +36,10 @@ _LONG_HAIR, _SOME_HAIR = 0.4, 0.25
 """Share of what is beside a face from which hair is long, and of what is above it from which there
 is any."""
 _LEAST_PX = 12
+_EAR = (0.12, 0.18)
+"""How far beside the mesh' end, and above and below it, an ear is seen, in widths of the face."""
+_FREE = 0.35
+"""Share of that which is skin from which hair leaves ears free."""
 _SURE = 0.85
 """How much of a pixel is the person's, where their hair is read."""
 _OUTLINE = (0.06, 0.26)
@@ -56,8 +60,8 @@ _ROUND, _ALONG = 720, 48
 class Frame:
     """Where a face lies, by its mesh: (3,) each, pixels with depth that grows from the camera."""
 
-    ears: np.ndarray
-    """The middle between them."""
+    sides: np.ndarray
+    """(2, 3) where the mesh ends before the left and the right ear."""
     chin: np.ndarray
     forehead: np.ndarray
     up: np.ndarray
@@ -66,6 +70,11 @@ class Frame:
     """Unit vector, where the face looks."""
     wide: float
     """From ear to ear."""
+
+    @property
+    def ears(self) -> np.ndarray:
+        """(3,) the middle between them."""
+        return self.sides.mean(0)
 
     def heights(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """How high pixels lie in the picture: 0 at the chin, 1 at the forehead."""
@@ -82,7 +91,7 @@ def frame_of(mesh: np.ndarray) -> Frame:
     ahead = np.cross(-up, x)
     ears = mesh[list(EARS)]
     return Frame(
-        ears.mean(0),
+        ears,
         mesh[CHIN],
         mesh[FOREHEAD],
         up / max(1e-6, float(np.linalg.norm(up))),
@@ -102,6 +111,8 @@ class Hair:
     long: bool
     contrast: float
     """How much its light varies from strand to strand, as a share of it."""
+    ears: bool
+    """Whether it leaves them free."""
 
 
 def hair_of(photo: np.ndarray, person: np.ndarray, mesh: np.ndarray) -> Hair | None:
@@ -155,7 +166,41 @@ def hair_of(photo: np.ndarray, person: np.ndarray, mesh: np.ndarray) -> Hair | N
     crown = colour(above if top else beside)
     lengths = colour(lower if long else above)
     contrast = contrast_of(part, (beside | above) & hair, frame.wide)
-    return Hair(crown.astype(np.float32), lengths.astype(np.float32), bool(long), contrast)
+    free = not long and _ears_free(lab, there, away, crown, mesh[list(EARS)] - [x0, y0, 0], frame)
+    return Hair(crown.astype(np.float32), lengths.astype(np.float32), bool(long), contrast, free)
+
+
+def _ears_free(
+    lab: np.ndarray,
+    person: np.ndarray,
+    away: np.ndarray,
+    crown: np.ndarray,
+    sides: np.ndarray,
+    frame: Frame,
+) -> bool:
+    """Whether skin is seen beside a face where an ear is, on either side.
+
+    Args:
+        lab: (h, w, 3) CIELAB round a head.
+        person: (h, w) bool, where the person is.
+        away: (h, w) how far colours are from skin.
+        crown: (3,) RGB above the face.
+        sides: (2, 3) where the mesh ends before the ears, in these pixels.
+        frame: The face.
+    """
+    colour = cv2.cvtColor((crown[None, None] / 255).astype(np.float32), cv2.COLOR_RGB2LAB)
+    to_hair = np.linalg.norm((lab - colour) * np.array([0.7, 1, 1], np.float32), axis=2)
+    skin = (away < _UNLIKE_SKIN) & (away < to_hair)
+    y, x = np.mgrid[: lab.shape[0], : lab.shape[1]]
+    shown = []
+    for own, other in (sides, sides[::-1]):
+        out = (own - other)[:2] / max(1e-6, float(np.linalg.norm((own - other)[:2])))
+        dx, dy = x - own[0], y - own[1]
+        outwards = (dx * out[0] + dy * out[1]) / frame.wide
+        upwards = (dx * frame.up[0] + dy * frame.up[1]) / frame.wide
+        there = (outwards > 0) & (outwards < _EAR[0]) & (np.abs(upwards) < _EAR[1]) & person
+        shown.append(float(skin[there].mean()) if there.sum() >= _LEAST_PX else 0.0)
+    return max(shown) > _FREE
 
 
 def contrast_of(picture: np.ndarray, hair: np.ndarray, wide: float) -> float:
@@ -277,8 +322,10 @@ def strands(dx: np.ndarray, dy: np.ndarray, unit: float) -> np.ndarray:
         unit: Width of the face in pixels.
     """
     along = np.hypot(dx, dy) / (2.5 * unit)
+    round_it = np.arctan2(dy, dx)
     waves = 0.006 * np.sin(23 * along + 3 * np.sin(9 * along))
-    angle = (np.arctan2(dy, dx) / (2 * np.pi) + 0.5 + waves) % 1
+    bent = 0.009 * np.sin(7 * along + 2 * np.sin(3 * round_it + 1))
+    angle = (round_it / (2 * np.pi) + 0.5 + waves + bent) % 1
     found = cv2.remap(
         _raster(),
         (angle * _ROUND).astype(np.float32),
@@ -294,8 +341,8 @@ def _raster() -> np.ndarray:
     rng = np.random.default_rng(0)
     noise = rng.standard_normal((2, _ALONG, _ROUND)).astype(np.float32)
     raster = np.zeros((_ALONG, _ROUND), np.float32)
-    for layer, fine in zip(noise, (1.6, 6.0), strict=True):
+    for layer, fine, part in zip(noise, (1.6, 5.0), (1.0, 0.6), strict=True):
         wrapped = np.tile(layer, (1, 3))
-        soft = cv2.GaussianBlur(wrapped, (0, 0), sigmaX=fine, sigmaY=3.5)[:, _ROUND : 2 * _ROUND]
-        raster += soft / soft.std()
+        soft = cv2.GaussianBlur(wrapped, (0, 0), sigmaX=fine, sigmaY=3.0)[:, _ROUND : 2 * _ROUND]
+        raster += part * soft / soft.std()
     return np.concatenate([raster, raster[:, :1]], 1) / raster.std()

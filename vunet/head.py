@@ -6,7 +6,9 @@
     photo's pixels, those of the other half of the face where it looks away <-- per triangle
 
 Nose, eyes and ears of both skeletons tell how the head has turned: a rigid motion of the photo's
-own five points, their depth taken from the mesh, is fitted to those of the pose.
+own five points, their depth taken from the mesh, is fitted to those of the pose. Behind the face
+come hair of the photo's colours (`hair`), an ear where the photo's hair leaves them free (`ears`),
+and a neck of the face's hue.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from scipy.spatial.transform import Rotation
 from pose import Pose
 from pose.face import CHIN, FOREHEAD, NOSE_TIP
 from pose.retarget import body_scale
+from vunet.ears import lay_ear
 from vunet.easing import smooth
 from vunet.face.correspond import MESH, areas, barycentric, cells_of
 from vunet.hair import (
@@ -65,6 +68,9 @@ _HAND = 0.2
 """Width of hands in body scales."""
 _LIKE = 60.0
 """Difference of colours, RGB, at which what is painted is hardly skin any more."""
+_NECK, _LIKE_LAB = 1.1, 24.0
+"""How far round the middle of a neck what is painted is given the face's hue, in widths of the
+face, and the difference of colours, CIELAB with light counted 0.4, at which hardly."""
 _CUT_FROM, _CUT_WHOLE = 30.0, 50.0
 """Degrees of turn from which what is painted before a profile is cut off."""
 
@@ -375,13 +381,51 @@ def with_face(layer: Layer, face: TurnedFace) -> Layer:
     _cut_before(alpha, invented, face.there, face.origin, face.yaw)
     _match_skin(colours, invented, face.colour, share, face.origin)
     _even_round(colours, alpha, face)
+    skin = _skin_of(face)
+    _match_neck(colours, invented, skin, face)
     if face.hair is not None:
         paint_hair(colours, invented, face.hair, face.amount, face.frame)
+        if face.hair.ears:
+            lay_ear(colours, invented, skin, face.amount, face.frame)
     colours[view] += share[..., None] * (face.colour - colours[view])
     alpha[view] = np.maximum(alpha[view], share)
     invented[view] = np.minimum(invented[view] * (1 - share) + share - face.copied, alpha[view])
     layer.unmoved[view] *= 1 - share
     return layer
+
+
+def _match_neck(
+    colours: np.ndarray, invented: np.ndarray, skin: np.ndarray, face: TurnedFace
+) -> None:
+    """Give what is painted like skin below and behind a turned face its hue, in place."""
+    frame = face.frame
+    forward = frame.ahead[:2] / max(0.3, float(np.linalg.norm(frame.ahead[:2])))
+    middle = frame.ears[:2] - frame.wide * (0.3 * frame.up[:2] + 0.15 * forward)
+    reach = _NECK * frame.wide
+    x0, y0 = np.maximum(middle - reach, 0).astype(int)
+    x1, y1 = np.minimum(np.ceil(middle + reach), colours.shape[1::-1]).astype(int)
+    if x1 - x0 < 2 or y1 - y0 < 2:
+        return
+    part = colours[y0:y1, x0:x1]
+    y, x = np.mgrid[y0:y1, x0:x1].astype(np.float32)
+    away = np.hypot(x - middle[0], y - middle[1]) / reach
+    lab = cv2.cvtColor(np.clip(part / 255, 0, 1), cv2.COLOR_RGB2LAB)
+    wanted = cv2.cvtColor((skin[None, None] / 255).astype(np.float32), cv2.COLOR_RGB2LAB)[0, 0]
+    off = np.linalg.norm((lab - wanted) * np.array([0.4, 1, 1], np.float32), axis=2)
+    share = np.exp(-((off / _LIKE_LAB) ** 2)) * smooth((1 - away) / 0.4)
+    share *= face.amount * invented[y0:y1, x0:x1]
+    lab[..., 1:] += share[..., None] * (wanted[1:] - lab[..., 1:])
+    changed = 255 * cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)
+    part += np.where(share[..., None] > 0.01, changed - part, 0).astype(np.float32)
+
+
+def _skin_of(face: TurnedFace) -> np.ndarray:
+    """(3,) RGB of a turned face, as its cheeks have it."""
+    y, x = np.mgrid[: face.share.shape[0], : face.share.shape[1]]
+    height = face.frame.heights(x + face.origin[0], y + face.origin[1])
+    cheeks = (height > 0.2) & (height < 0.55)
+    weight = face.share * (cheeks if (face.share[cheeks] > 0).any() else 1)
+    return (face.colour * weight[..., None]).sum((0, 1)) / max(1e-3, float(weight.sum()))
 
 
 def _hands(pose: Pose, origin: tuple[int, int], size: tuple[int, int]) -> np.ndarray:

@@ -131,7 +131,7 @@ def test_strands_run_away_from_the_crown() -> None:
     assert 0.7 < float(far.std()) < 1.4
     below = found[250:, 130:170]  # nearly upright there
     along, across = (np.abs(np.diff(below, axis=axis)).mean() for axis in (0, 1))
-    assert across > 2 * along
+    assert across > 1.4 * along  # they bend a little
     assert np.array_equal(found, strands(x, y, 100.0))
 
 
