@@ -40,7 +40,10 @@ class ModelConfig:
     encoder_channels: int = 32
     """Width of the appearance encoder."""
     flow_limit: float = 24.0
-    """Largest residual flow in pixels of the network's picture."""
+    """Largest residual flow in pixels of the network's picture, each time it is corrected."""
+    warp_passes: int = 1
+    """How often part masks and flow are found; from the second time on the net sees the photo as
+    it has moved it itself, and corrects that."""
     texture: bool = True
     """Whether the photo's pixels are carried to the new pose. Off: the 2018 paper's path alone."""
     latents: bool = True
@@ -243,6 +246,8 @@ class TrainConfig:
     """Weight of the conditional PatchGAN; 0 leaves it out."""
     adversarial_start: int = 0
     """First step with the adversarial loss."""
+    carried_alone: bool = False
+    """Whether only what carries the photo's pixels is trained, and nothing painted."""
 
 
 _DRAWINGS = TrainConfig(
@@ -257,7 +262,9 @@ _DRAWINGS = TrainConfig(
 _FIND = TrainConfig(model=FindConfig(), batch_size=96, learning_rate=2e-3, cooldown=0.7, ema=0.99)
 
 PRESETS: dict[str, TrainConfig] = {
-    "person": TrainConfig(adversarial_weight=0.05, adversarial_start=2400),
+    "person": TrainConfig(
+        model=ModelConfig(warp_passes=2), adversarial_weight=0.05, adversarial_start=2400
+    ),
     "vunet-2018": TrainConfig(
         model=ModelConfig(network="vunet-2018", generator_channels=(26, 52, 52, 52, 52, 52)),
         learning_rate=1e-3,
@@ -343,6 +350,22 @@ def going_on(config: TrainConfig) -> TrainConfig:
     """The same run from trained weights: a lower rate, and every loss plays from the start."""
     return dataclasses.replace(
         config, learning_rate=config.learning_rate / 3, adversarial_start=0, kl_steps=(-1, 0)
+    )
+
+
+def carried_alone(config: TrainConfig) -> TrainConfig:
+    """The same run of the texture path alone: several times as many pairs in the same time.
+
+    Half of them are true pairs of photos, whose pixels are to fit.
+
+    Raises:
+        ValueError: If the network carries no pixels.
+    """
+    model = config.model
+    if not (isinstance(model, ModelConfig) and model.network == "reposer" and model.texture):
+        raise ValueError("this network carries no pixels of a photo")
+    return dataclasses.replace(
+        config, carried_alone=True, adversarial_weight=0.0, learning_rate=4e-4, mix=(8, 4, 4)
     )
 
 

@@ -5,7 +5,7 @@
         |       SourceParser    AppearanceEncoder         | capsules, heat maps, facing
         |            |            | q(z | photo)     PosePrior p(z | pose)
         |            v            v                       v
-        |        TextureWarper: part masks, flow    latents painted into the new pose's parts
+        |   TextureWarper, twice: masks, flow       latents painted into the new pose's parts
         |            |                                    |
         +-- photo's own pixels, moved ----------> Generator (the shape U-Net)
                      |                                    |
@@ -455,37 +455,34 @@ class Reposer(nn.Module):
             sure = self._part_confidence(source)
             rigid = geo.sampling_grids(transforms, self.quarter_size, self.full_size)
             mask = quarter[:, 3:]
-        with torch.no_grad():
-            per_part = torch.cat(
-                [quarter[:, None].expand(-1, P, -1, -1, -1), source_parts[:, :, None]], 2
-            )
-            moved = geo.sample_parts(per_part, rigid, self.full_size)  # (B, P, 5, h, w)
-            own = moved[:, :, 4]
-            warper_in = torch.cat(
-                [
-                    moved.flatten(1, 2),
-                    own * sure[:, :, None, None],
-                    target_heat,
-                    target_caps,
-                    _constant_maps(sides, self.quarter_size),
-                ],
-                1,
-            )
-            likely = torch.log((target_wide * (0.15 + 0.85 * own)).clamp_min(1e-4))
-            nothing = torch.full_like(likely[:, :1], math.log(_BACKGROUND_PRIOR))
-            likely = torch.cat([likely, nothing], 1)
-        with autocast(images.device, amp):
-            y = self.warper(_channels_last(warper_in))
-        y = y.float()
-        part_logits = y[:, : P + 1] * 2 + likely * self.prior_strength
-        flow = torch.tanh(y[:, P + 1 :] * 0.25).view(B, P, 2, *self.quarter_size)
+        sides = _constant_maps(sides, self.quarter_size)
+        per_part = torch.cat(
+            [quarter[:, None].expand(-1, P, -1, -1, -1), source_parts.detach()[:, :, None]], 2
+        )
         # what has not moved needs no correction
-        flow = flow * (self.config.flow_limit * (1 - still))[:, :, None, None, None]
+        limit = (self.config.flow_limit * (1 - still))[:, :, None, None, None]
+        places, part_logits = rigid, source_logits
+        flow = torch.zeros(B, P, 2, *self.quarter_size, device=images.device)
+        for _ in range(self.config.warp_passes):  # from the second on: as it has moved it itself
+            with torch.no_grad():
+                moved = geo.sample_parts(per_part, places, self.full_size)  # (B, P, 5, h, w)
+                own = moved[:, :, 4]
+                known = [moved.flatten(1, 2), own * sure[:, :, None, None]]
+                warper_in = torch.cat([*known, target_heat, target_caps, sides], 1)
+                likely = torch.log((target_wide * (0.15 + 0.85 * own)).clamp_min(1e-4))
+                nothing = torch.full_like(likely[:, :1], math.log(_BACKGROUND_PRIOR))
+                likely = torch.cat([likely, nothing], 1)
+            with autocast(images.device, amp):
+                y = self.warper(_channels_last(warper_in))
+            y = y.float()
+            part_logits = y[:, : P + 1] * 2 + likely * self.prior_strength
+            further = torch.tanh(y[:, P + 1 :] * 0.25).view(B, P, 2, *self.quarter_size)
+            flow = flow + further * limit
+            places = geo.sampling_grids(transforms, self.quarter_size, self.full_size, flow)
 
         def enlarge(x: Tensor, size: tuple[int, int]) -> Tensor:
             return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
-        places = geo.sampling_grids(transforms, self.quarter_size, self.full_size, flow)
         gated = quarter[:, None] * _trunk_or_arms(source_parts)[:, :, None]  # (B, P, 4, h, w)
         taken = geo.sample_parts(gated, places, self.full_size)
         mixed = (taken * part_logits.softmax(1)[:, :P, None]).sum(1)  # (B, 4, h, w)
@@ -671,6 +668,7 @@ class Reposer(nn.Module):
         keep: Tensor | None = None,
         rendered: Tensor | None = None,
         truth: tuple[Tensor, Tensor] | None = None,
+        carried_alone: bool = False,
         amp: bool = False,
     ) -> Painted:
         """The person of some photos in other poses.
@@ -686,8 +684,18 @@ class Reposer(nn.Module):
             truth: In training, true pictures (B, 3, H, W) and masks (B, 1, H, W) of the person in
                 the new pose: they tell the latents of parts that only they show, which the prior
                 learns to guess. Without it the prior guesses.
+            carried_alone: In training, the texture path without anything painted: the picture is
+                what is copied, and coverage, latents and colours are nought.
             amp: bf16 convolutions.
         """
+        if carried_alone:
+            warped = self.warp(images, masks, source, target, amp=amp)
+            nothing = images.new_zeros(len(images), PART_COUNT, self.config.latent_dim)
+            alpha, tints = torch.zeros_like(warped.cover), nothing[..., :3]
+            return Painted(
+                *(warped.colour, warped.colour, alpha, warped.cover, warped, None, None),
+                *(nothing, tints),
+            )
         posterior = self.encode(images, masks, source, amp=amp)
         if truth is not None:
             unseen = self.shows(truth[1], target) & ~self.shows(masks, source)

@@ -17,10 +17,13 @@ from vunet.config import ModelConfig, TrainConfig
 from vunet.data import Batch, BatchMaker
 from vunet.dataset import UNKNOWN, Dataset
 from vunet.geometry import HEAD, analytic_warp, capsules
-from vunet.model import PART_COUNT, Painted, Reposer
+from vunet.model import PART_COUNT, Painted, Reposer, Warped
 from vunet.networks import build
 from vunet.schedule import kl_weight, step_window
 from vunet.task import write_sheet
+
+_CARRYING = ("parser.", "warper.", "prior_strength")
+"""What of the network carries the photo's pixels."""
 
 
 class PersonTask:
@@ -47,7 +50,12 @@ class PersonTask:
 
     def build(self) -> nn.Module:
         """A network with fresh weights."""
-        return build(self.config.model)
+        model = build(self.config.model)
+        if self.config.carried_alone:
+            model.requires_grad_(False)
+            for name, parameter in model.named_parameters():
+                parameter.requires_grad_(name.startswith(_CARRYING))
+        return model
 
     def losses(self, model: nn.Module, step: int, done: float, amp: bool) -> dict[str, Tensor]:
         """Every loss of a step, weighted."""
@@ -56,6 +64,10 @@ class PersonTask:
         # dropout of baselines
         torch.manual_seed((config.seed * 1_000_003 + step) * 64 + self.rank)
         source, target = batch.source, batch.target
+        if config.carried_alone:
+            pairs = (source.images, source.masks, source.joints, target.joints)
+            painted = model(*pairs, carried_alone=True, amp=amp)
+            return carried_losses(painted, batch, self.features, config, step, amp)
         painted: Painted = model(
             source.images,
             source.masks,
@@ -136,38 +148,82 @@ def batch_losses(
     if painted.posterior is not None and painted.prior is not None:
         kl = losses.divergence(painted.posterior, painted.prior, config.free_nats, batch.natural)
         parts["kl"] = kl * kl_weight(step, config)
-    warped = painted.warped
-    if warped is not None:
-        coarse_truth, coarse_inside = F.avg_pool2d(truth, 4), F.avg_pool2d(inside, 4)
-        covered = warped.coarse_cover.detach() * coarse_inside
-        colour = warped.coarse_colour.clamp(-1, 1)
-        coarse_image = F.avg_pool2d(target.images, 4)
-        parts["warp"] = ((colour - coarse_image).abs() * covered).mean() * 3
-        blend = warped.coarse_cover * warped.coarse_colour
-        parts["blend"] = ((blend - coarse_truth).abs() * coarse_inside).mean() * 2
-        sharp = (warped.colour - target.images).abs() * warped.cover.detach() * inside
-        parts["sharp"] = sharp.mean() * 2
+    if painted.warped is not None:
         shown = torch.ones_like(batch.rendered) if keep is None else keep.amax(1).flatten()
         judged = inside * shown[:, None, None, None]
         parts["copy"] = losses.copy_preference(painted, target.images, judged) * 0.3
-        parts["flow"] = losses.smoothness(warped.flow)
-        quarter = F.avg_pool2d(target.valid, 4)[:, 0] > 0.99
-        target_parts = _fit(target.parts, quarter).masked_fill(~quarter, UNKNOWN)
-        source_parts = _fit(batch.source.parts, quarter)
-        ce = losses.part_losses(warped, source_parts, target_parts)
-        parts["parser"], parts["parts"] = ce["parser"] * 0.5, ce["parts"] * 0.3
-        if batch.rendered.any():
-            surface = losses.surface_losses(
-                painted,
-                _fit_surface(batch.source.surface, quarter),
-                torch.where(batch.rendered[:, None, None] > 0, source_parts, 0),
-                _fit_surface(target.surface, quarter),
-                torch.where(batch.rendered[:, None, None] > 0, target_parts, 0),
-                size,
-                shown,
-            )
-            parts["surface"] = surface["surface"] * 0.15
-            parts["hidden"] = surface["hidden"] * config.hidden_weight
+        parts.update(_texture_losses(painted, painted.warped, batch, size, shown))
+        parts["hidden"] = parts["hidden"] * config.hidden_weight
+    return parts
+
+
+def carried_losses(
+    painted: Painted,
+    batch: Batch,
+    features: losses.SqueezeFeatures | None,
+    config: TrainConfig,
+    step: int,
+    amp: bool,
+) -> dict[str, Tensor]:
+    """Every loss of a batch in which nothing is painted, weighted.
+
+    What the photo shows is laid over the truth, and compared as a whole in every other step, at
+    half the size, and closely in the others.
+    """
+    target, warped = batch.target, painted.warped
+    assert warped is not None
+    parts = _texture_losses(painted, warped, batch, config.model.size, None)
+    del parts["hidden"]  # that is for what is painted
+    if features is not None:
+        truth = target.images * target.masks * target.valid
+        cover = warped.cover.detach() * target.masks * target.valid
+        laid = truth + (warped.colour - target.images) * cover
+        window = step_window(step, config)
+        if step % 2:
+            laid, truth, window = F.avg_pool2d(laid, 2), F.avg_pool2d(truth, 2), None
+        parts["perceptual"] = config.perceptual_weight * losses.perceptual(
+            features, laid, truth, amp, window
+        )
+    return parts
+
+
+def _texture_losses(
+    painted: Painted,
+    warped: Warped,
+    batch: Batch,
+    size: tuple[int, int],
+    shown: Tensor | None,
+) -> dict[str, Tensor]:
+    """What the texture path alone answers for, weighted; `hidden` is not."""
+    target, parts = batch.target, dict[str, Tensor]()
+    truth, inside = target.images * target.masks, target.masks * target.valid
+    coarse_truth, coarse_inside = F.avg_pool2d(truth, 4), F.avg_pool2d(inside, 4)
+    covered = warped.coarse_cover.detach() * coarse_inside
+    colour = warped.coarse_colour.clamp(-1, 1)
+    coarse_image = F.avg_pool2d(target.images, 4)
+    parts["warp"] = ((colour - coarse_image).abs() * covered).mean() * 3
+    blend = warped.coarse_cover * warped.coarse_colour
+    parts["blend"] = ((blend - coarse_truth).abs() * coarse_inside).mean() * 2
+    sharp = (warped.colour - target.images).abs() * warped.cover.detach() * inside
+    parts["sharp"] = sharp.mean() * 2
+    parts["flow"] = losses.smoothness(warped.flow)
+    quarter = F.avg_pool2d(target.valid, 4)[:, 0] > 0.99
+    target_parts = _fit(target.parts, quarter).masked_fill(~quarter, UNKNOWN)
+    source_parts = _fit(batch.source.parts, quarter)
+    ce = losses.part_losses(warped, source_parts, target_parts)
+    parts["parser"], parts["parts"] = ce["parser"] * 0.5, ce["parts"] * 0.3
+    parts["hidden"] = truth.new_zeros(())
+    if batch.rendered.any():
+        surface = losses.surface_losses(
+            painted,
+            _fit_surface(batch.source.surface, quarter),
+            torch.where(batch.rendered[:, None, None] > 0, source_parts, 0),
+            _fit_surface(target.surface, quarter),
+            torch.where(batch.rendered[:, None, None] > 0, target_parts, 0),
+            size,
+            shown,
+        )
+        parts["surface"], parts["hidden"] = surface["surface"] * 0.15, surface["hidden"]
     return parts
 
 

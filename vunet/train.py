@@ -38,6 +38,7 @@ from vunet.config import (
     DrawingConfig,
     FacePartsConfig,
     FindConfig,
+    ModelConfig,
     NetworkConfig,
     TrainConfig,
     network_config_from,
@@ -254,6 +255,8 @@ def train(config: TrainConfig, datasets: list[Dataset], plan: TrainPlan) -> dict
 
 def _fits(own: NetworkConfig, asked: NetworkConfig) -> bool:
     """Whether weights can begin a run; a drawing network's do for pictures of any size and kind."""
+    if isinstance(own, ModelConfig) and isinstance(asked, ModelConfig):
+        own = dataclasses.replace(own, warp_passes=asked.warp_passes)
     if isinstance(own, DrawingConfig) and isinstance(asked, DrawingConfig):
         own = dataclasses.replace(
             own,

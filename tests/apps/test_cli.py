@@ -197,6 +197,7 @@ def test_options_are_understood(line: str, fields: dict[str, Any]) -> None:
         ("train tiny --data d --out r --half-size", ["tiny", "multiples"]),
         ("train pix2pix --data d --out r --without texture", ["pix2pix", "no parts"]),
         ("train person --data d --out r --resume --without latents", ["--resume"]),
+        ("train garment --data d --out r --carried-alone", ["--carried-alone", "no pixels"]),
         ("prepare nowhere --out d", ["nowhere"]),
         ("prepare . --out d --renders --holdout photo", ["--holdout"]),
         ("prepare . --out d --labels nowhere", ["--labels", "label_names.json"]),

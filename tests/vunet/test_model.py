@@ -109,6 +109,33 @@ def test_shapes_and_ranges(model: Reposer, inputs: Inputs) -> None:
     same(painted.latents, painted.posterior.mean)
 
 
+def test_looking_twice_begins_as_looking_once(model: Reposer, inputs: Inputs) -> None:
+    """An untrained net corrects nothing, however often it looks; a trained one goes on."""
+    config = dataclasses.replace(TINY, warp_passes=2)
+    for once in (model, Reposer(TINY), shaken()):
+        twice = Reposer(config).eval()
+        twice.load_state_dict(once.state_dict())
+        with torch.no_grad():
+            first, second = (m.eval()(*inputs).warped for m in (once, twice))
+        assert first is not None
+        assert second is not None
+        assert float(second.flow.abs().max()) <= 2 * TINY.flow_limit
+        moved = float((first.flow - second.flow).abs().max())
+        fresh = float(first.flow.abs().max()) == 0
+        assert (moved == 0) == fresh
+
+
+def test_carried_alone_is_what_the_whole_network_copies(inputs: Inputs) -> None:
+    model = shaken().eval()
+    with torch.no_grad():
+        alone, whole = model(*inputs, carried_alone=True), model(*inputs)
+    assert whole.warped is not None
+    same(alone.image, whole.warped.colour)
+    same(alone.visibility, whole.warped.cover)
+    assert not alone.alpha_logits.any()
+    assert not alone.latents.any()
+
+
 def test_every_parameter_gets_a_gradient(inputs: Inputs) -> None:
     model = shaken().train()
     noise = rand(2, PART_COUNT, TINY.latent_dim)

@@ -24,8 +24,8 @@ import torch
 from safetensors.torch import load_file
 
 from pose import Pose
-from vunet.checkpoint import read_facts
-from vunet.config import PRESETS, TrainConfig, going_on
+from vunet.checkpoint import load_network, read_facts
+from vunet.config import PRESETS, TrainConfig, carried_alone, going_on
 from vunet.data import BatchMaker
 from vunet.dataset import Dataset, open_dataset
 from vunet.model import Reposer
@@ -250,6 +250,31 @@ def test_a_run_from_weights_counts_what_they_learned_from(
     facts = read_facts(tmp_path / "b" / "model.safetensors")
     assert facts["steps"] == STEPS + 3
     assert facts["samples"] == (STEPS + 3) * TINY.batch_size
+
+
+def test_what_carries_pixels_is_trained_alone(tmp_path: Path, sets: list[Dataset]) -> None:
+    """From weights that look once, on to a network that looks twice; all else stays."""
+    train(TINY, sets, plan(tmp_path / "a"))
+    begun = str(tmp_path / "a" / "model.safetensors")
+    twice = dataclasses.replace(TINY.model, warp_passes=2)  # pyright: ignore[reportCallIssue]
+    config = carried_alone(dataclasses.replace(TINY, model=twice, adversarial_weight=0.1))
+    train(config, sets, plan(tmp_path / "b", init=begun))
+    before, after = load_file(begun), load_file(tmp_path / "b" / "model.safetensors")
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed
+    assert {name.split(".")[0] for name in changed} <= {"parser", "warper", "prior_strength"}
+    assert state_of(tmp_path / "b")["rival"] is None
+    rows = [row for row in rows_of(tmp_path / "b") if "warp" in row]
+    assert rows
+    assert not {"l1", "kl", "generated", "copy"} & rows[0].keys()
+    model, _ = load_network(tmp_path / "b" / "model.safetensors")
+    assert model.config.warp_passes == 2
+
+
+def test_a_baseline_carries_nothing() -> None:
+    for name in ("vunet-2018", "garment", "find"):
+        with pytest.raises(ValueError, match="carries no pixels"):
+            carried_alone(PRESETS[name])
 
 
 def test_time_is_up(tmp_path: Path, sets: list[Dataset]) -> None:
