@@ -68,8 +68,10 @@ def lay_ear(
     linear = step * np.stack([back[:2], down[:2]], axis=1)  # asset's pixels to the picture's
     matrix = np.column_stack([linear, canal[:2] - linear @ _ANCHOR])
     corners = matrix @ np.array([[0, width, 0, width], [0, 0, height, height], [1, 1, 1, 1]])
-    x0, y0 = np.maximum(np.floor(corners.min(1)) - 3, 0).astype(int)
-    x1, y1 = np.minimum(np.ceil(corners.max(1)) + 4, invented.shape[::-1]).astype(int)
+    reach = max(0.8, 0.05 * frame.wide)
+    room = np.ceil(3 * reach) + 3
+    x0, y0 = np.maximum(np.floor(corners.min(1)) - room, 0).astype(int)
+    x1, y1 = np.minimum(np.ceil(corners.max(1)) + room, invented.shape[::-1]).astype(int)
     if x1 - x0 < 3 or y1 - y0 < 3:
         return
     matrix[:, 2] += linear @ [0.5, 0.5] - [x0 + 0.5, y0 + 0.5]  # centres are integers in OpenCV
@@ -82,7 +84,6 @@ def lay_ear(
     share = laid[..., 3]
     part = colours[y0:y1, x0:x1]
     made = amount * invented[y0:y1, x0:x1]
-    reach = max(0.8, 0.05 * frame.wide)
     shade = cv2.GaussianBlur(share, (0, 0), reach) * (1 - share)
     part *= (1 - _SHADE * made * shade)[..., None]
     ear = laid[..., :3] / np.maximum(share[..., None], 1e-3) * skin.astype(np.float32)

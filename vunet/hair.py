@@ -111,8 +111,6 @@ class Hair:
     long: bool
     contrast: float
     """How much its light varies from strand to strand, as a share of it."""
-    ears: bool
-    """Whether it leaves them free."""
 
 
 def hair_of(photo: np.ndarray, person: np.ndarray, mesh: np.ndarray) -> Hair | None:
@@ -166,40 +164,47 @@ def hair_of(photo: np.ndarray, person: np.ndarray, mesh: np.ndarray) -> Hair | N
     crown = colour(above if top else beside)
     lengths = colour(lower if long else above)
     contrast = contrast_of(part, (beside | above) & hair, frame.wide)
-    free = not long and _ears_free(lab, there, away, crown, mesh[list(EARS)] - [x0, y0, 0], frame)
-    return Hair(crown.astype(np.float32), lengths.astype(np.float32), bool(long), contrast, free)
+    return Hair(crown.astype(np.float32), lengths.astype(np.float32), bool(long), contrast)
 
 
-def _ears_free(
-    lab: np.ndarray,
-    person: np.ndarray,
-    away: np.ndarray,
-    crown: np.ndarray,
-    sides: np.ndarray,
-    frame: Frame,
-) -> bool:
+def ears_free(photo: np.ndarray, person: np.ndarray, mesh: np.ndarray, hair: Hair | None) -> bool:
     """Whether skin is seen beside a face where an ear is, on either side.
 
     Args:
-        lab: (h, w, 3) CIELAB round a head.
-        person: (h, w) bool, where the person is.
-        away: (h, w) how far colours are from skin.
-        crown: (3,) RGB above the face.
-        sides: (2, 3) where the mesh ends before the ears, in these pixels.
-        frame: The face.
+        photo: (H, W, 3) uint8 RGB.
+        person: (H, W) in [0, 1], the person in it.
+        mesh: (468 or 478, 3) their face in its pixels.
+        hair: Their hair; None where none is seen.
     """
-    colour = cv2.cvtColor((crown[None, None] / 255).astype(np.float32), cv2.COLOR_RGB2LAB)
-    to_hair = np.linalg.norm((lab - colour) * np.array([0.7, 1, 1], np.float32), axis=2)
-    skin = (away < _UNLIKE_SKIN) & (away < to_hair)
-    y, x = np.mgrid[: lab.shape[0], : lab.shape[1]]
-    shown = []
+    if hair is not None and hair.long:
+        return False
+    frame = frame_of(mesh)
+    x0, y0 = np.maximum(mesh[:, :2].min(0) - 0.2 * frame.wide, 0).astype(int)
+    x1, y1 = np.ceil(mesh[:, :2].max(0) + 0.2 * frame.wide).astype(int)
+    part, there = photo[y0:y1, x0:x1], person[y0:y1, x0:x1] > _SURE
+    if min(part.shape[:2]) < 8:
+        return False
+    y, x = np.mgrid[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1]]
+    hull = cv2.convexHull(np.rint(mesh[:, :2] - [x0, y0]).astype(np.int32))
+    face = cv2.fillConvexPoly(np.zeros(part.shape[:2], np.uint8), hull, 1) > 0
+    face &= frame.heights(x, y) < 0.6
+    if not face.any():
+        return False
+    lab = cv2.cvtColor(part.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    away = unlike_skin(lab, np.median(lab[face], axis=0))
+    skin = away < _UNLIKE_SKIN
+    if hair is not None:
+        crown = (hair.crown[None, None] / 255).astype(np.float32)
+        off = (lab - cv2.cvtColor(crown, cv2.COLOR_RGB2LAB)) * np.array([0.7, 1, 1], np.float32)
+        skin &= away < np.linalg.norm(off, axis=2)
+    shown, sides = [], frame.sides
     for own, other in (sides, sides[::-1]):
         out = (own - other)[:2] / max(1e-6, float(np.linalg.norm((own - other)[:2])))
         dx, dy = x - own[0], y - own[1]
         outwards = (dx * out[0] + dy * out[1]) / frame.wide
         upwards = (dx * frame.up[0] + dy * frame.up[1]) / frame.wide
-        there = (outwards > 0) & (outwards < _EAR[0]) & (np.abs(upwards) < _EAR[1]) & person
-        shown.append(float(skin[there].mean()) if there.sum() >= _LEAST_PX else 0.0)
+        beside = (outwards > 0) & (outwards < _EAR[0]) & (np.abs(upwards) < _EAR[1]) & there
+        shown.append(float(skin[beside].mean()) if beside.sum() >= _LEAST_PX else 0.0)
     return max(shown) > _FREE
 
 

@@ -37,6 +37,7 @@ from vunet.hair import (
     RIGHT_CORNER,
     Frame,
     Hair,
+    ears_free,
     frame_of,
     hair_of,
     paint_hair,
@@ -290,6 +291,8 @@ class TurnedFace:
     """Degrees to the right."""
     frame: Frame
     hair: Hair | None
+    ears: bool
+    """Whether the photo's hair leaves them free."""
 
 
 def turned_face(
@@ -353,7 +356,11 @@ def turned_face(
     share *= free
     hair = hair_of(photo, person, points)
     copied = share * sure / total
-    return TurnedFace((x0, y0), colour, share, copied, there, free, amount, float(yaw), frame, hair)
+    ears = ears_free(photo, person, points, hair)
+    place = (x0, y0)
+    return TurnedFace(
+        place, colour, share, copied, there, free, amount, float(yaw), frame, hair, ears
+    )
 
 
 def _without_holes(cells: np.ndarray) -> np.ndarray:
@@ -385,8 +392,8 @@ def with_face(layer: Layer, face: TurnedFace) -> Layer:
     _match_neck(colours, invented, skin, face)
     if face.hair is not None:
         paint_hair(colours, invented, face.hair, face.amount, face.frame)
-        if face.hair.ears:
-            lay_ear(colours, invented, skin, face.amount, face.frame)
+    if face.ears:
+        lay_ear(colours, invented, skin, face.amount, face.frame)
     colours[view] += share[..., None] * (face.colour - colours[view])
     alpha[view] = np.maximum(alpha[view], share)
     invented[view] = np.minimum(invented[view] * (1 - share) + share - face.copied, alpha[view])

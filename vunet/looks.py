@@ -45,7 +45,7 @@ from vunet.render import (
     target_window,
     to_array,
 )
-from vunet.skirts import draped, skirt_of
+from vunet.skirts import draped, may_hang, skirt_of
 from vunet.unseen import continued, rows_of
 
 LOOKS: dict[str, tuple[int, ...]] = {
@@ -143,7 +143,7 @@ def draw_subjects(
     """
     target, window = _target(model, pose, canvas)
     if len(subjects) == 1:
-        view = _view(model, subjects[0], target, noise, amp)
+        view = _draped(model, _view(model, subjects[0], target, noise, amp), target)
         bare = _uncovered(view, target)
         if bare is None and not _lent(model, [view], target):
             photos = _fetching([view], window, canvas, meanwhile)
@@ -152,7 +152,7 @@ def draw_subjects(
         gains = [whole[..., None, None]]
         place = (target, pose, window, canvas)
         return _merge(model, [view], [bare], gains, whole, 0, place, noise, amp, meanwhile)
-    views = [_view(model, subject, target, None, amp) for subject in subjects]
+    views = [_draped(model, _view(model, s, target, None, amp), target) for s in subjects]
     painted = [model.paint(v.latents, target, v.warped, source=v.joints, amp=amp) for v in views]
     shown = torch.cat([F.avg_pool2d(p.visibility, 2) for p in painted], 1)  # (1, N, H/2, W/2)
     shown = F.avg_pool2d(shown, 7, 1, 3, count_include_pad=False)
@@ -203,6 +203,8 @@ def draw_mix(
     target, window = _target(model, pose, canvas)
     shares = shares.to(target.device)
     views = [_view(model, subject, target, None, amp) for subject in subjects]
+    lends = [bool(share[geo.SKIRT] > 0) for share in shares]
+    views = [_draped(model, v, target) if worn else v for v, worn in zip(views, lends, strict=True)]
     gains = [share[None, :, None, None] for share in shares]
     # a part that somebody else lends is not as it was, however still
     whole = (shares[0] > 0.999).to(torch.float32)
@@ -260,8 +262,7 @@ def _view(
     warped = None
     if model.config.texture:
         warped = model.warp(image, mask, joints, target, amp=amp)
-    view = View(subject, window, image, mask, joints, latents, warped, made)
-    return _draped(model, view, target)
+    return View(subject, window, image, mask, joints, latents, warped, made)
 
 
 def _draped(model: Reposer, view: View, target: Tensor) -> View:
@@ -270,15 +271,20 @@ def _draped(model: Reposer, view: View, target: Tensor) -> View:
     if warped is None or _area_of(view, geo.SKIRT) < _A_SKIRT:
         return view
     size = (view.mask.shape[2], view.mask.shape[3])
-    parts = F.interpolate(warped.source_logits.softmax(1), size=size, mode="bilinear")
     joints, pose = (t[0, :, :2].cpu().numpy() for t in (view.joints, target))
     scales = [float(geo.body_scale(t)) for t in (view.joints, target)]
+    still = float(warped.still[0, geo.SKIRT]) > 0.5
+    if still or not may_hang(joints, scales[0], pose, scales[1]):
+        return view
+    parts = F.interpolate(warped.source_logits.softmax(1), size=size, mode="bilinear")
+    photo_height = view.subject.image.shape[0]
     skirt = skirt_of(
         to_array(view.image) / 2 + 0.5,
         to_array(view.mask)[..., 0],
         to_array(parts[:, :-1]),
         joints,
         scales[0],
+        (photo_height - view.window.top) * view.window.scale,
     )
     if skirt is None or (hung := draped(skirt, pose, scales[1], size)) is None:
         return view
@@ -291,7 +297,7 @@ def _draped(model: Reposer, view: View, target: Tensor) -> View:
     cloth = torch.from_numpy(skirt.cloth).to(view.image.device)[None, None]
     worn = geo.sample_parts(F.avg_pool2d(cloth, 4), warped.places, size)[:, :, 0]
     worn = F.interpolate(worn, scale_factor=2.0, mode="bilinear")
-    legs = list(geo.LEGS)
+    legs = list(geo.LEGS[:4])  # not the shoes
     gains = torch.ones_like(warped.weights)
     gains[:, legs] = (1 - worn[:, legs]) / (1 - shown[:, [geo.SKIRT]]).clamp_min(_NOT_SKIRT)
     gains[:, geo.SKIRT] = share[:, 0]
@@ -312,7 +318,7 @@ def _hung_over(painted: Painted, views: Sequence[View], shares: Tensor, target: 
     over = [
         view.over * float(share[geo.SKIRT])
         for view, share in zip(views, shares, strict=True)
-        if view.over is not None
+        if view.over is not None and float(share[geo.SKIRT]) > 0
     ]
     if not over:
         return painted
@@ -424,7 +430,7 @@ def _trunk_of(pose: Pose, size: tuple[int, int]) -> Trunk:
 def _paint(model: Reposer, view: View, target: Tensor, amp: bool) -> Painted:
     painted = model.paint(view.latents, target, view.warped, source=view.joints, amp=amp)
     shares = torch.ones(1, len(geo.PARTS), device=target.device)
-    return _retouched(_hung_over(painted, [view], shares, target), [view], shares, target)
+    return _hung_over(_retouched(painted, [view], shares, target), [view], shares, target)
 
 
 def _retouched(painted: Painted, views: Sequence[View], shares: Tensor, target: Tensor) -> Painted:
@@ -639,12 +645,29 @@ def _merge(
         )
         for v, gain in zip(views, gains, strict=True)
     ]
-    photos = _fetching(parted, window, canvas, meanwhile)
+    photos = _fetching(_making_room(parted, shares), window, canvas, meanwhile)
     warps = [v.warped for v in parted if v.warped is not None]
     together = merged(warps) if warps else None
     painted = model.paint(mixed, target, together, source=views[best].joints, amp=amp)
-    painted = _retouched(_hung_over(painted, parted, shares, target), parted, shares, target)
+    painted = _hung_over(_retouched(painted, parted, shares, target), parted, shares, target)
     return compose_layer(painted, photos, window, canvas)
+
+
+def _making_room(views: Sequence[View], shares: Tensor) -> list[View]:
+    """Views of which nothing is carried to where another's skirt hangs, as far as it is drawn."""
+    worn = [
+        None if v.over is None else F.avg_pool2d(v.over * float(share[geo.SKIRT]), 2)
+        for v, share in zip(views, shares, strict=True)
+    ]
+    found = []
+    for i, view in enumerate(views):
+        others = [over for k, over in enumerate(worn) if k != i and over is not None]
+        carried = view.carried
+        if others and carried is not None:
+            room = 1 - torch.stack(others).sum(0).clamp(max=1)
+            view = replace(view, hung=replace(carried, weights=carried.weights * room))
+        found.append(view)
+    return found
 
 
 def _fetching(

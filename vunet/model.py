@@ -513,7 +513,8 @@ class Reposer(nn.Module):
             warped: From `warp`.
             images: The photos it was made from, (B, 3, H, W).
             masks: The person in them.
-            gains: In [0, 1], (B, P, 1, 1) for a gain a part, (B, 1, H/2, W/2) for one a place.
+            gains: At least 0, (B, P, 1, 1) for a gain a part, (B, 1, H/2, W/2) for one a place, or
+                for both; they must leave the sum of weights at most 1.
         """
         weights = warped.weights * gains
         layers = torch.cat([images * masks, masks], 1)

@@ -44,6 +44,8 @@ _BEYOND, _INSIDE = 0.18, 0.03
 """How far below a hem its shape is looked for, and how near it all is sure, as shares of a leg."""
 _UNDER = 0.12
 """Weight of rows whose cloth is wider than the border that is laid through all."""
+_UNEVEN = 1.3
+"""How much wider than one side of a skirt the other may be."""
 _INSIDE_PX = 1.5
 """How far inside its border cloth is taken."""
 _STRIPE = 0.03
@@ -54,11 +56,11 @@ _LEAST_HALF = 0.24
 """Least distance of a hem's end from the middle of the legs, in body scales: wider than one leg."""
 _GIRTH = 0.17
 """Half the width of a leg with cloth on it, in body scales."""
-_IN_PROFILE = 0.75
-"""How wide hips are from the side, as a share of how wide they are from the front."""
+_IN_PROFILE = (0.55, 0.8)
+"""How wide a skirt is from the side at hips and hem, as a share of its width from the front."""
 _SHOULDERS = 0.6
 """How far apart shoulders lie from the front at least, in body scales."""
-_PARTED, _TAUT = 0.14, 2.2
+_PARTED, _TAUT = 0.14, 2.4
 """How much farther than in the photo the legs must part at the hem, in body scales; and how much
 wider a skirt may become before it would have to ride up, which is left to the network."""
 _ALONG = 0.45
@@ -79,14 +81,23 @@ class Skirt:
     """(H, W) float32 in [0, 1], where it is seen in the photo."""
     ease: np.ndarray
     """(R,) how far it hangs outside the legs' axes, in body scales."""
+    apart: np.ndarray
+    """(R,) how far apart the legs are, likewise."""
     spread: float
-    """How far apart the legs are at its hem, likewise."""
+    """How far apart they are at its hem, likewise."""
+    from_front: float
+    """In [0, 1], how far the person is seen from the front or behind, and not from the side."""
     thighs: tuple[float, float]
     """Lengths of both thighs, likewise."""
 
 
 def skirt_of(
-    image: np.ndarray, mask: np.ndarray, parts: np.ndarray, joints: np.ndarray, scale: float
+    image: np.ndarray,
+    mask: np.ndarray,
+    parts: np.ndarray,
+    joints: np.ndarray,
+    scale: float,
+    bottom: float = np.inf,
 ) -> Skirt | None:
     """The skirt that somebody in a photo wears; None where they surely wear none.
 
@@ -96,6 +107,7 @@ def skirt_of(
         parts: (H, W, P) float32 share of each part in each pixel.
         joints: (J, 2) the network's joints.
         scale: The body's, in pixels.
+        bottom: Row at which the photo ends: what ends there has no hem.
     """
     lab = cv2.GaussianBlur(cv2.cvtColor(image.astype(np.float32), cv2.COLOR_RGB2LAB), (0, 0), 1.5)
     legs = _legs(joints)
@@ -103,6 +115,9 @@ def skirt_of(
     if hem is None:
         return None
     hem = _lowered(hem, lab, mask, legs)
+    under = np.array([min(1.0, hem + _INSIDE + _BELOW / 2)])
+    if min(_along(leg, under)[0, 1] for leg in legs) > bottom:
+        return None
     share = np.linspace(_TOP, hem + _BEYOND, _ROWS)
     a, b = _ordered(*(_along(leg, share) for leg in legs))
     whole = share < hem - _INSIDE
@@ -120,6 +135,7 @@ def skirt_of(
     side = 2 * max(1, round(_STRIPE * scale)) + 1
     cloth = cv2.morphologyEx(cloth.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((side, side)))
     cloth *= arms < _ARMS
+    cloth[max(0, int(np.ceil(max(a[-1, 1], b[-1, 1])))) :] = 0  # shoes may have its colour
     found = _runs(cloth, a, b, whole, scale)
     if found is None:
         return None
@@ -129,7 +145,27 @@ def skirt_of(
         return None
     thighs = (_length(joints, 11, 13) / scale, _length(joints, 12, 14) / scale)
     soft = cv2.GaussianBlur(cloth.astype(np.float32), (0, 0), 0.8)
-    return Skirt(hem, left, right, soft, ease, spread, thighs)
+    apart = np.linalg.norm(b - a, axis=1) / scale
+    turned = _from_front(joints, scale)
+    return Skirt(hem, left, right, soft, ease, apart, spread, turned, thighs)
+
+
+def may_hang(photo: np.ndarray, scale: float, joints: np.ndarray, pose_scale: float) -> bool:
+    """Whether legs may be parted farther in a pose than in a photo, whatever is worn.
+
+    Args:
+        photo: (J, 2) the network's joints in the photo.
+        scale: The body's there, in pixels.
+        joints: (J, 2) those of the pose.
+        pose_scale: The body's there.
+    """
+    share = np.linspace(_HIGHEST, 1, 12)
+    was, now = (
+        np.linalg.norm(np.subtract(*(_along(leg, share) for leg in _legs(x))), axis=1) / s
+        for x, s in ((photo, scale), (joints, pose_scale))
+    )
+    least = was * _facing_still(_from_front(photo, scale), _from_front(joints, pose_scale))
+    return bool((now > least + _PARTED).any())
 
 
 def draped(
@@ -155,15 +191,16 @@ def draped(
     a, b = _ordered(*(_along(leg, share) for leg in _legs(joints)))
     apart = np.linalg.norm(b - a, axis=1) / scale
     at_hem = int(np.searchsorted(share, skirt.hem - _INSIDE)) - 1
-    from_front = np.clip(abs(joints[5, 0] - joints[6, 0]) / (_SHOULDERS * scale), 0, 1)
-    if apart[at_hem] < skirt.spread * smooth((from_front - 0.4) / 0.4) + _PARTED:
+    from_front = _from_front(joints, scale)
+    if apart[at_hem] < skirt.spread * _facing_still(skirt.from_front, from_front) + _PARTED:
         return None
     if apart[at_hem] + 2 * _GIRTH > _TAUT * (skirt.spread + 2 * skirt.ease[at_hem]):
         return None
     # as much cloth as there is; taut where the legs need all of it
-    thinner = _IN_PROFILE + (1 - _IN_PROFILE) * from_front
+    seen = min(1.0, from_front / max(skirt.from_front, 0.1))
     rows = np.linspace(0, 1, _ROWS)
-    whole = thinner * (2 * skirt.ease + skirt.spread * rows)
+    aside = _IN_PROFILE[0] + (_IN_PROFILE[1] - _IN_PROFILE[0]) * rows
+    whole = (aside + (1 - aside) * seen) * (2 * skirt.ease + skirt.apart)
     ease = np.maximum((whole - apart) / 2, _GIRTH * np.minimum(1, 0.8 + rows))
     outward_a, outward_b = _normals(a), -_normals(b)
     left = a + scale * ease[:, None] * outward_a
@@ -265,7 +302,7 @@ def _runs(
     Read where rows are `whole`, and continued below.
     """
     across = b.mean(0) - a.mean(0)
-    across = across * np.sign(across[0] + 1e-6) / max(1e-3, float(np.linalg.norm(across)))
+    across = across / max(1e-3, float(np.linalg.norm(across)))
     middle = (a + b) / 2
     reach = np.arange(0, 1.2 * scale, 0.5)
     ends = []
@@ -278,7 +315,9 @@ def _runs(
     clean = [np.maximum(e, 0) for e in inner]
     if np.median((clean[0] + clean[1])[whole]) < _LEAST_WIDE * scale:
         return None
-    outer = _curve(rows, np.maximum(*ends), whole, 0.5)
+    # a bag hangs at one side alone
+    outer = np.minimum(np.maximum(*ends), _UNEVEN * np.minimum(*ends) + _INSIDE_PX)
+    outer = _curve(rows, outer, whole, 0.5)
     ease = np.clip((outer - np.linalg.norm(b - a, axis=1) / 2) / scale, 0.05, 0.6)
     left = middle - across * clean[0][:, None]
     right = middle + across * clean[1][:, None]
@@ -317,8 +356,23 @@ def _along(leg: np.ndarray, share: np.ndarray) -> np.ndarray:
 
 
 def _ordered(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both legs' points, of the one first that is more left below."""
-    return (a, b) if a[-1, 0] <= b[-1, 0] else (b, a)
+    """Both legs' points, of the one first that is on the left for who looks with the feet down."""
+    way, across = a[-1] + b[-1] - a[0] - b[0], b[-1] - a[-1]
+    return (a, b) if way[1] * across[0] - way[0] * across[1] >= 0 else (b, a)
+
+
+def _from_front(joints: np.ndarray, scale: float) -> float:
+    """In [0, 1], how wide shoulders are seen to be, across the trunk."""
+    up = joints[[5, 6]].mean(0) - joints[[11, 12]].mean(0)
+    up = up / max(1e-3, float(np.linalg.norm(up)))
+    wide = joints[5] - joints[6]
+    across = float(np.linalg.norm(wide - (wide @ up) * up))
+    return min(1.0, across / (_SHOULDERS * scale))
+
+
+def _facing_still(photo: float, pose: float) -> float:
+    """In [0, 1], how far a pose is seen from where the photo shows the person, by `_from_front`."""
+    return float(smooth(np.array((min(1.0, pose / max(photo, 0.1)) - 0.4) / 0.4)))
 
 
 def _normals(points: np.ndarray) -> np.ndarray:

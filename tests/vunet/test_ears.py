@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from tests.vunet.test_hair import DARK, GOLD, SKIN, head_photo
 from tests.vunet.test_head import CENTRE, SIZE, TALL, WIDE, mesh_of
 from vunet.ears import lay_ear
-from vunet.hair import EARS, Frame, frame_of, hair_of
+from vunet.hair import EARS, Frame, ears_free, frame_of, hair_of
 
 
 def turned(yaw_deg: float) -> Frame:
@@ -71,17 +71,27 @@ def test_both_sides_look_alike() -> None:
     assert left.sum() == pytest.approx(right.sum(), rel=0.1)
 
 
-def test_at_the_canvas_edge_nothing_breaks() -> None:
+def test_its_shade_has_no_edges() -> None:
+    colours = np.full((*SIZE, 3), 160, np.float32)
+    lay_ear(colours, np.ones(SIZE, np.float32), np.array(SKIN), 1.0, turned(80))
+    changed = np.abs(colours - 160).mean(2)
+    rows, columns = (np.flatnonzero((changed > 0).any(axis)) for axis in (1, 0))
+    border = changed[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    assert max(border[0].max(), border[-1].max(), border[:, 0].max(), border[:, -1].max()) < 1
+
+
+@pytest.mark.parametrize("far", [0.0, 5.0, 1e4])
+def test_at_the_canvas_edge_nothing_breaks(far: float) -> None:
+    """Only what lies on the canvas is drawn, and as it would be on a larger one."""
     frame = turned(70)
-    off = Frame(
-        frame.sides + np.array([1e4, 0, 0]),
-        frame.chin,
-        frame.forehead,
-        frame.up,
-        frame.ahead,
-        frame.wide,
-    )
-    assert laid(off).max() == 0
+    nearer = frame.sides[np.argmin(frame.sides[:, 2])]
+    shift = np.array([SIZE[1] - nearer[0] + far, 0, 0])
+    chin, forehead = frame.chin + shift, frame.forehead + shift
+    off = Frame(frame.sides + shift, chin, forehead, frame.up, frame.ahead, frame.wide)
+    colours = np.full((SIZE[0], 2 * SIZE[1], 3), DARK, np.float32)
+    lay_ear(colours, np.ones(colours.shape[:2], np.float32), np.array(SKIN), 1.0, off)
+    whole = np.abs(colours - np.float32(DARK)).mean(2)[:, : SIZE[1]]
+    np.testing.assert_allclose(laid(off), whole, atol=8)  # the shade
 
 
 def with_ears(colour: tuple[int, int, int], hair: tuple[int, int, int]) -> bool:
@@ -93,9 +103,9 @@ def with_ears(colour: tuple[int, int, int], hair: tuple[int, int, int]) -> bool:
         axes = (max(2, int(0.12 * 2 * WIDE)), int(0.25 * TALL))
         cv2.ellipse(photo, centre, axes, 0, 0, 360, colour, -1)
         cv2.ellipse(person, centre, axes, 0, 0, 360, 1.0, -1)
-    hair_found = hair_of(photo, person, mesh_of())
-    assert hair_found is not None
-    return hair_found.ears
+    found = hair_of(photo, person, mesh_of())
+    assert found is not None or hair == SKIN
+    return ears_free(photo, person, mesh_of(), found)
 
 
 def test_free_ears_are_read() -> None:
@@ -108,6 +118,9 @@ def test_hair_over_ears_is_read() -> None:
 
 
 def test_long_hair_hides_them() -> None:
-    found = hair_of(*head_photo(DARK, DARK), mesh_of())
-    assert found is not None
-    assert not found.ears
+    head = head_photo(DARK, DARK)
+    assert not ears_free(*head, mesh_of(), hair_of(*head, mesh_of()))
+
+
+def test_a_bald_head_has_ears() -> None:
+    assert with_ears(SKIN, SKIN)
