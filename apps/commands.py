@@ -483,6 +483,9 @@ class Train:
     """Time between checkpoints and sheets."""
     half_size: Flag = False
     """Pictures of half the height and width, a quarter of the work: to compare networks."""
+    warp_passes: MaybeWhole = None
+    """Of persons: how often the network looks at where the photo's pixels go; twice fits a little
+    better and is a little softer."""
     carried_alone: Flag = False
     """Of persons: train only what carries the photo's pixels, three times as fast. For trained
     weights (--init), which are trained whole again afterwards."""
@@ -496,18 +499,22 @@ class Train:
 
     def config(self) -> TrainConfig:
         """The preset's settings, or on --resume the run's own, with those given put in."""
-        from vunet.config import PRESETS, at_half_size, carried_alone, going_on, without
+        from vunet.config import PRESETS, at_half_size, carried_alone, going_on, looking, without
 
         config = PRESETS[self.preset]
-        if self.resume and (self.half_size or self.without or self.init or self.carried_alone):
+        begins = self.half_size or self.without or self.init or self.carried_alone
+        if self.resume and (begins or self.warp_passes is not None):
             raise UsageError(
-                "--half-size, --without, --carried-alone and --init begin a run; leave --resume out"
+                "--half-size, --without, --warp-passes, --carried-alone and --init begin a run; "
+                "leave --resume out"
             )
         try:
             if self.half_size:
                 config = at_half_size(config)
             for part in self.without:
                 config = without(config, part)
+            if self.warp_passes is not None:
+                config = looking(config, self.warp_passes)
         except ValueError as error:
             raise UsageError(f"{self.preset}: {error}") from error
         if self.resume:

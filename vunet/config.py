@@ -262,9 +262,7 @@ _DRAWINGS = TrainConfig(
 _FIND = TrainConfig(model=FindConfig(), batch_size=96, learning_rate=2e-3, cooldown=0.7, ema=0.99)
 
 PRESETS: dict[str, TrainConfig] = {
-    "person": TrainConfig(
-        model=ModelConfig(warp_passes=2), adversarial_weight=0.05, adversarial_start=2400
-    ),
+    "person": TrainConfig(adversarial_weight=0.05, adversarial_start=2400),
     "vunet-2018": TrainConfig(
         model=ModelConfig(network="vunet-2018", generator_channels=(26, 52, 52, 52, 52, 52)),
         learning_rate=1e-3,
@@ -353,6 +351,24 @@ def going_on(config: TrainConfig) -> TrainConfig:
     )
 
 
+def looking(config: TrainConfig, passes: int) -> TrainConfig:
+    """The same run of a network that looks so often at where the photo's pixels go.
+
+    Raises:
+        ValueError: If the network carries no pixels, or for no passes.
+    """
+    return dataclasses.replace(
+        config, model=dataclasses.replace(_carrying(config), warp_passes=passes)
+    )
+
+
+def _carrying(config: TrainConfig) -> ModelConfig:
+    model = config.model
+    if not (isinstance(model, ModelConfig) and model.network == "reposer" and model.texture):
+        raise ValueError("this network carries no pixels of a photo")
+    return model
+
+
 def carried_alone(config: TrainConfig) -> TrainConfig:
     """The same run of the texture path alone: several times as many pairs in the same time.
 
@@ -361,9 +377,7 @@ def carried_alone(config: TrainConfig) -> TrainConfig:
     Raises:
         ValueError: If the network carries no pixels.
     """
-    model = config.model
-    if not (isinstance(model, ModelConfig) and model.network == "reposer" and model.texture):
-        raise ValueError("this network carries no pixels of a photo")
+    _carrying(config)
     return dataclasses.replace(
         config, carried_alone=True, adversarial_weight=0.0, learning_rate=4e-4, mix=(8, 4, 4)
     )

@@ -5,7 +5,7 @@
         |       SourceParser    AppearanceEncoder         | capsules, heat maps, facing
         |            |            | q(z | photo)     PosePrior p(z | pose)
         |            v            v                       v
-        |   TextureWarper, twice: masks, flow       latents painted into the new pose's parts
+        |        TextureWarper: part masks, flow    latents painted into the new pose's parts
         |            |                                    |
         +-- photo's own pixels, moved ----------> Generator (the shape U-Net)
                      |                                    |

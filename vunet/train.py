@@ -256,7 +256,8 @@ def train(config: TrainConfig, datasets: list[Dataset], plan: TrainPlan) -> dict
 def _fits(own: NetworkConfig, asked: NetworkConfig) -> bool:
     """Whether weights can begin a run; a drawing network's do for pictures of any size and kind."""
     if isinstance(own, ModelConfig) and isinstance(asked, ModelConfig):
-        own = dataclasses.replace(own, warp_passes=asked.warp_passes)
+        passes = max(own.warp_passes, asked.warp_passes)  # who looks once may learn to look twice
+        own = dataclasses.replace(own, warp_passes=passes)
     if isinstance(own, DrawingConfig) and isinstance(asked, DrawingConfig):
         own = dataclasses.replace(
             own,

@@ -198,6 +198,9 @@ def test_options_are_understood(line: str, fields: dict[str, Any]) -> None:
         ("train pix2pix --data d --out r --without texture", ["pix2pix", "no parts"]),
         ("train person --data d --out r --resume --without latents", ["--resume"]),
         ("train garment --data d --out r --carried-alone", ["--carried-alone", "no pixels"]),
+        ("train find --data d --out r --warp-passes 2", ["find", "no pixels"]),
+        ("train person --data d --out r --warp-passes 0", ["person", "warp_passes"]),
+        ("train person --data d --out r --resume --warp-passes 2", ["--resume"]),
         ("prepare nowhere --out d", ["nowhere"]),
         ("prepare . --out d --renders --holdout photo", ["--holdout"]),
         ("prepare . --out d --labels nowhere", ["--labels", "label_names.json"]),
@@ -538,6 +541,15 @@ def test_train_without_a_part_and_at_half_size(run: Run, tmp_path: Path) -> None
     assert settings["model"]["texture"] is False
     assert settings["adversarial_weight"] == 0
     assert run(*given, "--without", "head").code == 2
+
+
+def test_train_looking_twice_and_what_is_carried_alone(run: Run, tmp_path: Path) -> None:
+    given = ("train", "person", "--out", tmp_path, "--dry-run")
+    plain = json.loads(run(*given).out)
+    asked = json.loads(run(*given, "--warp-passes", "2", "--carried-alone").out)
+    assert (plain["model"]["warp_passes"], asked["model"]["warp_passes"]) == (1, 2)
+    assert (plain["carried_alone"], asked["carried_alone"]) == (False, True)
+    assert asked["adversarial_weight"] == 0
 
 
 def test_minutes_are_the_length_of_a_run_that_names_no_steps(run: Run, tmp_path: Path) -> None:

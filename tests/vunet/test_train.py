@@ -269,6 +269,8 @@ def test_what_carries_pixels_is_trained_alone(tmp_path: Path, sets: list[Dataset
     assert not {"l1", "kl", "generated", "copy"} & rows[0].keys()
     model, _ = load_network(tmp_path / "b" / "model.safetensors")
     assert model.config.warp_passes == 2
+    with pytest.raises(TrainError, match="other network settings"):  # nor does it go back
+        train(TINY, sets, plan(tmp_path / "c", init=str(tmp_path / "b" / "model.safetensors")))
 
 
 def test_a_baseline_carries_nothing() -> None:
