@@ -664,8 +664,10 @@ def _making_room(views: Sequence[View], shares: Tensor) -> list[View]:
         others = [over for k, over in enumerate(worn) if k != i and over is not None]
         carried = view.carried
         if others and carried is not None:
-            room = 1 - torch.stack(others).sum(0).clamp(max=1)
-            view = replace(view, hung=replace(carried, weights=carried.weights * room))
+            weights = carried.weights * (1 - torch.stack(others).sum(0).clamp(max=1))
+            if view.over is not None:  # skirts share their place as gains say
+                weights[:, geo.SKIRT] = carried.weights[:, geo.SKIRT]
+            view = replace(view, hung=replace(carried, weights=weights))
         found.append(view)
     return found
 

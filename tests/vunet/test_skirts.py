@@ -251,8 +251,9 @@ def test_real_dresses_stay_dresses_in_strides(
 
 
 @pytest.mark.shared
-def test_a_skirt_of_several_photos_hangs_once(shared: Path) -> None:
-    """A second photo of somebody, here the same, makes the picture neither break nor double."""
+@pytest.mark.parametrize("more", [1, 3])
+def test_a_skirt_of_several_photos_hangs_once(shared: Path, more: int) -> None:
+    """Further photos of somebody, here the same, make the picture neither break nor double."""
     from vunet import Engine
 
     photo, engine = (
@@ -260,6 +261,8 @@ def test_a_skirt_of_several_photos_hangs_once(shared: Path) -> None:
         Engine.load("person"),
     )
     once = engine.repose(photo, pose="running_left")
-    twice = engine.repose(photo, pose="running_left", also=[photo])
+    twice = engine.repose(photo, pose="running_left", also=[photo] * more)
     off = np.abs(once.image.astype(float) - twice.image).mean(2)[once.mask > 200]
     assert np.median(off) < 3
+    invented = [float(r.invented[once.mask > 200].mean()) for r in (once, twice)]
+    assert invented[1] < invented[0] + 3
