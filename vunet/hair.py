@@ -113,6 +113,48 @@ class Hair:
     """How much its light varies from strand to strand, as a share of it."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Around:
+    """A photo's face and what is round it."""
+
+    frame: Frame
+    x: np.ndarray
+    """(h, w) of each pixel, in the photo's."""
+    y: np.ndarray
+    part: np.ndarray
+    """(h, w, 3) uint8 RGB."""
+    lab: np.ndarray
+    """(h, w, 3) float32 CIELAB."""
+    person: np.ndarray
+    """(h, w) in [0, 1]."""
+    face: np.ndarray
+    """(h, w) uint8, 1 where the mesh is."""
+    height: np.ndarray
+    """(h, w) see `Frame.heights`."""
+    away: np.ndarray
+    """(h, w) how far colours are from those of the lower face, see `unlike_skin`."""
+
+
+def _around(photo: np.ndarray, person: np.ndarray, mesh: np.ndarray) -> _Around | None:
+    """The surroundings of a face (468 or 478, 3); None where it is too small or off the photo."""
+    frame = frame_of(mesh)
+    x0, y0 = np.maximum(mesh[:, :2].min(0) - 0.5 * frame.wide, 0).astype(int)
+    x1, y1 = np.ceil(mesh[:, :2].max(0) + 0.5 * frame.wide).astype(int)
+    part = photo[y0:y1, x0:x1]
+    if min(part.shape[:2]) < 8:
+        return None
+    hull = cv2.convexHull(np.rint(mesh[:, :2] - [x0, y0]).astype(np.int32))
+    face = cv2.fillConvexPoly(np.zeros(part.shape[:2], np.uint8), hull, 1)
+    y, x = np.mgrid[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1]]
+    height = frame.heights(x, y)
+    lower_face = (face > 0) & (height < 0.6)
+    if not lower_face.any():
+        return None
+    lab = cv2.cvtColor(part.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    away = unlike_skin(lab, np.median(lab[lower_face], axis=0))
+    return _Around(frame, x, y, part, lab, person[y0:y1, x0:x1], face, height, away)
+
+
 def hair_of(photo: np.ndarray, person: np.ndarray, mesh: np.ndarray) -> Hair | None:
     """The hair round a face; None where skin or ground is all round it.
 
@@ -121,37 +163,24 @@ def hair_of(photo: np.ndarray, person: np.ndarray, mesh: np.ndarray) -> Hair | N
         person: (H, W) in [0, 1], the person in it.
         mesh: (468 or 478, 3) their face in its pixels.
     """
-    frame = frame_of(mesh)
-    x0, y0 = np.maximum(mesh[:, :2].min(0) - 0.5 * frame.wide, 0).astype(int)
-    x1, y1 = np.ceil(mesh[:, :2].max(0) + 0.5 * frame.wide).astype(int)
-    part, share = photo[y0:y1, x0:x1], person[y0:y1, x0:x1]
-    there = share > _SURE
-    if min(part.shape[:2]) < 8:
+    around = _around(photo, person, mesh)
+    if around is None:
         return None
-    hull = cv2.convexHull(np.rint(mesh[:, :2] - [x0, y0]).astype(np.int32))
-    face = cv2.fillConvexPoly(np.zeros(part.shape[:2], np.uint8), hull, 1)
-
-    off = cv2.distanceTransform(1 - face, cv2.DIST_L2, 5)
+    frame, part, height, away = around.frame, around.part, around.height, around.away
+    there = around.person > _SURE
+    off = cv2.distanceTransform(1 - around.face, cv2.DIST_L2, 5)
 
     def grown(share: float) -> np.ndarray:
         return off <= max(1, round(share * frame.wide))
 
-    y, x = np.mgrid[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1]]
-    height = frame.heights(x, y)
     round_it = grown(0.22) & ~grown(0.05) & (height > 0.1) & (height < 0.6)
     beside = round_it & there
     lower = grown(0.45) & ~grown(0.05) & (height > 0.0) & (height < 0.6) & there
     above = along_outline(there, frame.wide) & ~grown(0.05) & (height > 0.95)
-    lab = cv2.cvtColor(part.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    lower_face = (face > 0) & (height < 0.6)
-    if not lower_face.any():
-        return None
-    skin = np.median(lab[lower_face], axis=0)
-    away = unlike_skin(lab, skin)
     unlike, hair = away > _UNLIKE_SKIN, away > _SKIN
     top = _enough(above & unlike, above, _SOME_HAIR)
-    crown = np.median(lab[above & hair], axis=0) if top else None
-    own = ~of_ground(lab, share, crown)
+    crown = np.median(around.lab[above & hair], axis=0) if top else None
+    own = ~of_ground(around.lab, around.person, crown)
     unlike, hair = unlike & own, hair & own
     top = top and _enough(above & unlike, above, _SOME_HAIR)
     long = _enough(beside & unlike, round_it)
@@ -178,29 +207,19 @@ def ears_free(photo: np.ndarray, person: np.ndarray, mesh: np.ndarray, hair: Hai
     """
     if hair is not None and hair.long:
         return False
-    frame = frame_of(mesh)
-    x0, y0 = np.maximum(mesh[:, :2].min(0) - 0.2 * frame.wide, 0).astype(int)
-    x1, y1 = np.ceil(mesh[:, :2].max(0) + 0.2 * frame.wide).astype(int)
-    part, there = photo[y0:y1, x0:x1], person[y0:y1, x0:x1] > _SURE
-    if min(part.shape[:2]) < 8:
+    around = _around(photo, person, mesh)
+    if around is None:
         return False
-    y, x = np.mgrid[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1]]
-    hull = cv2.convexHull(np.rint(mesh[:, :2] - [x0, y0]).astype(np.int32))
-    face = cv2.fillConvexPoly(np.zeros(part.shape[:2], np.uint8), hull, 1) > 0
-    face &= frame.heights(x, y) < 0.6
-    if not face.any():
-        return False
-    lab = cv2.cvtColor(part.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    away = unlike_skin(lab, np.median(lab[face], axis=0))
-    skin = away < _UNLIKE_SKIN
+    frame, there = around.frame, around.person > _SURE
+    skin = around.away < _UNLIKE_SKIN
     if hair is not None:
         crown = (hair.crown[None, None] / 255).astype(np.float32)
-        off = (lab - cv2.cvtColor(crown, cv2.COLOR_RGB2LAB)) * np.array([0.7, 1, 1], np.float32)
-        skin &= away < np.linalg.norm(off, axis=2)
+        off = around.lab - cv2.cvtColor(crown, cv2.COLOR_RGB2LAB)
+        skin &= around.away < np.linalg.norm(off * np.array([0.7, 1, 1], np.float32), axis=2)
     shown, sides = [], frame.sides
     for own, other in (sides, sides[::-1]):
         out = (own - other)[:2] / max(1e-6, float(np.linalg.norm((own - other)[:2])))
-        dx, dy = x - own[0], y - own[1]
+        dx, dy = around.x - own[0], around.y - own[1]
         outwards = (dx * out[0] + dy * out[1]) / frame.wide
         upwards = (dx * frame.up[0] + dy * frame.up[1]) / frame.wide
         beside = (outwards > 0) & (outwards < _EAR[0]) & (np.abs(upwards) < _EAR[1]) & there

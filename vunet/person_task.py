@@ -152,8 +152,7 @@ def batch_losses(
         shown = torch.ones_like(batch.rendered) if keep is None else keep.amax(1).flatten()
         judged = inside * shown[:, None, None, None]
         parts["copy"] = losses.copy_preference(painted, target.images, judged) * 0.3
-        parts.update(_texture_losses(painted, painted.warped, batch, size, shown))
-        parts["hidden"] = parts["hidden"] * config.hidden_weight
+        parts.update(_texture_losses(painted, painted.warped, batch, config, shown))
     return parts
 
 
@@ -172,8 +171,8 @@ def carried_losses(
     """
     target, warped = batch.target, painted.warped
     assert warped is not None
-    parts = _texture_losses(painted, warped, batch, config.model.size, None)
-    del parts["hidden"]  # that is for what is painted
+    parts = _texture_losses(painted, warped, batch, config, None)
+    parts.pop("hidden", None)  # that is for what is painted
     if features is not None:
         truth = target.images * target.masks * target.valid
         cover = warped.cover.detach() * target.masks * target.valid
@@ -191,10 +190,10 @@ def _texture_losses(
     painted: Painted,
     warped: Warped,
     batch: Batch,
-    size: tuple[int, int],
+    config: TrainConfig,
     shown: Tensor | None,
 ) -> dict[str, Tensor]:
-    """What the texture path alone answers for, weighted; `hidden` is not."""
+    """What the texture path answers for, weighted."""
     target, parts = batch.target, dict[str, Tensor]()
     truth, inside = target.images * target.masks, target.masks * target.valid
     coarse_truth, coarse_inside = F.avg_pool2d(truth, 4), F.avg_pool2d(inside, 4)
@@ -212,7 +211,6 @@ def _texture_losses(
     source_parts = _fit(batch.source.parts, quarter)
     ce = losses.part_losses(warped, source_parts, target_parts)
     parts["parser"], parts["parts"] = ce["parser"] * 0.5, ce["parts"] * 0.3
-    parts["hidden"] = truth.new_zeros(())
     if batch.rendered.any():
         surface = losses.surface_losses(
             painted,
@@ -220,10 +218,11 @@ def _texture_losses(
             torch.where(batch.rendered[:, None, None] > 0, source_parts, 0),
             _fit_surface(target.surface, quarter),
             torch.where(batch.rendered[:, None, None] > 0, target_parts, 0),
-            size,
+            config.model.size,
             shown,
         )
-        parts["surface"], parts["hidden"] = surface["surface"] * 0.15, surface["hidden"]
+        parts["surface"] = surface["surface"] * 0.15
+        parts["hidden"] = surface["hidden"] * config.hidden_weight
     return parts
 
 

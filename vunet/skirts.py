@@ -83,8 +83,6 @@ class Skirt:
     """(R,) how far it hangs outside the legs' axes, in body scales."""
     apart: np.ndarray
     """(R,) how far apart the legs are, likewise."""
-    spread: float
-    """How far apart they are at its hem, likewise."""
     from_front: float
     """In [0, 1], how far the person is seen from the front or behind, and not from the side."""
     thighs: tuple[float, float]
@@ -118,7 +116,7 @@ def skirt_of(
     under = np.array([min(1.0, hem + _INSIDE + _BELOW / 2)])
     if min(_along(leg, under)[0, 1] for leg in legs) > bottom:
         return None
-    share = np.linspace(_TOP, hem + _BEYOND, _ROWS)
+    share = _shares(hem)
     a, b = _ordered(*(_along(leg, share) for leg in legs))
     whole = share < hem - _INSIDE
     arms = parts[..., geo.ARMS].sum(2)
@@ -140,14 +138,12 @@ def skirt_of(
     if found is None:
         return None
     left, right, ease = found
-    spread = float(np.linalg.norm(b[whole][-1] - a[whole][-1])) / scale
-    if float(ease[whole][-1]) + spread / 2 < _LEAST_HALF:
+    apart = np.linalg.norm(b - a, axis=1) / scale
+    if float((ease + apart / 2)[whole][-1]) < _LEAST_HALF:
         return None
     thighs = (_length(joints, 11, 13) / scale, _length(joints, 12, 14) / scale)
     soft = cv2.GaussianBlur(cloth.astype(np.float32), (0, 0), 0.8)
-    apart = np.linalg.norm(b - a, axis=1) / scale
-    turned = _from_front(joints, scale)
-    return Skirt(hem, left, right, soft, ease, apart, spread, turned, thighs)
+    return Skirt(hem, left, right, soft, ease, apart, _from_front(joints, scale), thighs)
 
 
 def may_hang(photo: np.ndarray, scale: float, joints: np.ndarray, pose_scale: float) -> bool:
@@ -187,14 +183,14 @@ def draped(
     lengths = _length(joints, 11, 13), _length(joints, 12, 14)
     if any(n < _ALONG * scale * own for n, own in zip(lengths, skirt.thighs, strict=True)):
         return None
-    share = np.linspace(_TOP, skirt.hem + _BEYOND, _ROWS)
+    share = _shares(skirt.hem)
     a, b = _ordered(*(_along(leg, share) for leg in _legs(joints)))
     apart = np.linalg.norm(b - a, axis=1) / scale
     at_hem = int(np.searchsorted(share, skirt.hem - _INSIDE)) - 1
     from_front = _from_front(joints, scale)
-    if apart[at_hem] < skirt.spread * _facing_still(skirt.from_front, from_front) + _PARTED:
+    if apart[at_hem] < skirt.apart[at_hem] * _facing_still(skirt.from_front, from_front) + _PARTED:
         return None
-    if apart[at_hem] + 2 * _GIRTH > _TAUT * (skirt.spread + 2 * skirt.ease[at_hem]):
+    if apart[at_hem] + 2 * _GIRTH > _TAUT * (skirt.apart + 2 * skirt.ease)[at_hem]:
         return None
     # as much cloth as there is; taut where the legs need all of it
     seen = min(1.0, from_front / max(skirt.from_front, 0.1))
@@ -245,7 +241,7 @@ def _hung(
     cv2.fillPoly(shape, [outline], 255, cv2.LINE_AA, 4)
     shape = shape.astype(np.float32) / 255
     # its hem has the photo's shape
-    near_hem = np.linspace(_TOP, skirt.hem + _BEYOND, _ROWS) > skirt.hem - _INSIDE
+    near_hem = _shares(skirt.hem) > skirt.hem - _INSIDE
     share = np.where(
         np.interp(v, np.arange(_ROWS), near_hem)[:, None] > 0.5,
         _at(skirt.cloth, source),
@@ -335,10 +331,20 @@ def _curve(x: np.ndarray, y: np.ndarray, known: np.ndarray, above: float) -> np.
     return np.clip(fit, 0, float(np.max(fit[known])) * 1.1)
 
 
+def _shares(hem: float) -> np.ndarray:
+    """(R,) where along the legs the rows of a skirt lie, and some below its hem."""
+    return np.linspace(_TOP, hem + _BEYOND, _ROWS)
+
+
+def _up(joints: np.ndarray) -> np.ndarray:
+    """(2,) unit vector along the trunk, from hips to shoulders."""
+    up = joints[[5, 6]].mean(0) - joints[[11, 12]].mean(0)
+    return up / max(1e-3, float(np.linalg.norm(up)))
+
+
 def _legs(joints: np.ndarray) -> list[np.ndarray]:
     """A point above each hip, hip, knee and ankle of both legs, (4, 2) each."""
-    up = joints[[5, 6]].mean(0) - joints[[11, 12]].mean(0)
-    up = up / max(1e-3, float(np.linalg.norm(up)))
+    up = _up(joints)
     legs = [joints[[11, 13, 15]], joints[[12, 14, 16]]]
     return [np.concatenate([[leg[0] + up * _reach(leg)], leg]) for leg in legs]
 
@@ -363,8 +369,7 @@ def _ordered(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _from_front(joints: np.ndarray, scale: float) -> float:
     """In [0, 1], how wide shoulders are seen to be, across the trunk."""
-    up = joints[[5, 6]].mean(0) - joints[[11, 12]].mean(0)
-    up = up / max(1e-3, float(np.linalg.norm(up)))
+    up = _up(joints)
     wide = joints[5] - joints[6]
     across = float(np.linalg.norm(wide - (wide @ up) * up))
     return min(1.0, across / (_SHOULDERS * scale))
