@@ -289,6 +289,9 @@ class Prepare:
     """Which photos show one person in the same clothes: none, those of a folder, or all."""
     labels: MaybeFolder = None
     """Folder of pixel labels (PNG) with the photos' names, label_names.json beside it."""
+    detected_masks: Flag = False
+    """With --labels: take people's masks as they are found in photos, bags and all, and not the
+    labels'; to learn to tell garments by."""
     holdout: Annotated[
         Literal["none", "photo", "exercise", "only-photo", "only-exercise", "avatar"] | None,
         arg(metavar="{none,photo,exercise,avatar,only-photo,only-exercise}", help_behavior_hint=""),
@@ -346,10 +349,13 @@ class Prepare:
                     f"--labels {self.labels}: give a folder of PNG labels with "
                     "label_names.json, a list of names, beside it"
                 )
+            if self.detected_masks and self.labels is None:
+                raise UsageError("--detected-masks goes with --labels")
             check_seed(self.seed)
             options = PrepareOptions(
                 group=self.group,
                 labels=self.labels,
+                label_masks=not self.detected_masks,
                 holdout=self.holdout or "none",
                 framings=self.framings,
                 seed=self.seed,
@@ -486,9 +492,9 @@ class Train:
     warp_passes: MaybeWhole = None
     """Of persons: how often the network looks at where the photo's pixels go; twice fits a little
     better and is a little softer."""
-    carried_alone: Flag = False
-    """Of persons: train only what carries the photo's pixels, three times as fast. For trained
-    weights (--init), which are trained whole again afterwards."""
+    only: Literal["", "texture", "garments"] = ""
+    """Of persons: train nothing but what carries the photo's pixels, three times as fast (trained
+    whole again afterwards), or the reading of garments, from sets with labels. Take --init."""
     without: Annotated[
         UseAppendAction[tuple[Literal["texture", "latents", "adversarial"], ...]],
         arg(metavar="PART", help_behavior_hint=""),
@@ -499,20 +505,26 @@ class Train:
 
     def config(self) -> TrainConfig:
         """The preset's settings, or on --resume the run's own, with those given put in."""
-        from vunet.config import PRESETS, at_half_size, carried_alone, going_on, looking, without
+        from vunet.checkpoint import read_config, resolve_weights
+        from vunet.config import PRESETS, at_half_size, going_on, looking, only, without
 
         config = PRESETS[self.preset]
-        begins = self.half_size or self.without or self.init or self.carried_alone
+        begins = self.half_size or self.without or self.init or self.only
         if self.resume and (begins or self.warp_passes is not None):
             raise UsageError(
-                "--half-size, --without, --warp-passes, --carried-alone and --init begin a run; "
+                "--half-size, --without, --warp-passes, --only and --init begin a run; "
                 "leave --resume out"
             )
+        begun = None
+        if self.init is not None and not self.resume:
+            begun = read_config(resolve_weights(self.init)[0])
         try:
             if self.half_size:
                 config = at_half_size(config)
             for part in self.without:
                 config = without(config, part)
+            if begun is not None:
+                config = going_on(config, begun)
             if self.warp_passes is not None:
                 config = looking(config, self.warp_passes)
         except ValueError as error:
@@ -522,13 +534,11 @@ class Train:
         else:
             if self.minutes is not None:
                 config = dataclasses.replace(config, steps=None)
-            if self.init is not None:
-                config = going_on(config)
-            if self.carried_alone:
+            if self.only:
                 try:
-                    config = carried_alone(config)
+                    config = only(config, self.only)
                 except ValueError as error:
-                    raise UsageError(f"{self.preset}: --carried-alone: {error}") from error
+                    raise UsageError(f"{self.preset}: --only: {error}") from error
         names = (
             "steps",
             "batch_size",

@@ -44,6 +44,8 @@ class ModelConfig:
     warp_passes: int = 1
     """How often part masks and flow are found; from the second time on the net sees the photo as
     it has moved it itself, and corrects that."""
+    garments: bool = False
+    """Whether the net that labels the source's parts tells hanging cloth and bags, too."""
     texture: bool = True
     """Whether the photo's pixels are carried to the new pose. Off: the 2018 paper's path alone."""
     latents: bool = True
@@ -246,9 +248,12 @@ class TrainConfig:
     """Weight of the conditional PatchGAN; 0 leaves it out."""
     adversarial_start: int = 0
     """First step with the adversarial loss."""
-    carried_alone: bool = False
-    """Whether only what carries the photo's pixels is trained, and nothing painted."""
+    only: str = ""
+    """One of `ONLY` is trained alone and the rest left as it is; nothing for all."""
 
+
+ONLY = ("texture", "garments")
+"""What carries the photo's pixels, and nothing painted; the reading of garments."""
 
 _DRAWINGS = TrainConfig(
     model=DrawingConfig(),
@@ -262,7 +267,9 @@ _DRAWINGS = TrainConfig(
 _FIND = TrainConfig(model=FindConfig(), batch_size=96, learning_rate=2e-3, cooldown=0.7, ema=0.99)
 
 PRESETS: dict[str, TrainConfig] = {
-    "person": TrainConfig(adversarial_weight=0.05, adversarial_start=2400),
+    "person": TrainConfig(
+        model=ModelConfig(garments=True), adversarial_weight=0.05, adversarial_start=2400
+    ),
     "vunet-2018": TrainConfig(
         model=ModelConfig(network="vunet-2018", generator_channels=(26, 52, 52, 52, 52, 52)),
         learning_rate=1e-3,
@@ -344,10 +351,20 @@ PRESETS: dict[str, TrainConfig] = {
 other two are what it is measured against, at its size and within a fifth of its parameters."""
 
 
-def going_on(config: TrainConfig) -> TrainConfig:
-    """The same run from trained weights: a lower rate, and every loss plays from the start."""
+def going_on(config: TrainConfig, begun: NetworkConfig) -> TrainConfig:
+    """The same run from trained weights: a lower rate, and every loss plays from the start.
+
+    The network looks as often, and tells as much, as the one that they were made with.
+    """
+    model = config.model
+    if isinstance(model, ModelConfig) and isinstance(begun, ModelConfig):
+        model = dataclasses.replace(model, warp_passes=begun.warp_passes, garments=begun.garments)
     return dataclasses.replace(
-        config, learning_rate=config.learning_rate / 3, adversarial_start=0, kl_steps=(-1, 0)
+        config,
+        model=model,
+        learning_rate=config.learning_rate / 3,
+        adversarial_start=0,
+        kl_steps=(-1, 0),
     )
 
 
@@ -369,17 +386,29 @@ def _carrying(config: TrainConfig) -> ModelConfig:
     return model
 
 
-def carried_alone(config: TrainConfig) -> TrainConfig:
-    """The same run of the texture path alone: several times as many pairs in the same time.
+def only(config: TrainConfig, part: str) -> TrainConfig:
+    """The same run of one of `ONLY`: many times as many pictures in the same time.
 
-    Half of them are true pairs of photos, whose pixels are to fit.
+    Of the texture path's pairs half are true ones of photos, whose pixels are to fit; garments are
+    labelled in single photos alone.
 
     Raises:
-        ValueError: If the network carries no pixels.
+        ValueError: If there is no such part, or the network carries no pixels.
     """
-    _carrying(config)
+    if part not in ONLY:
+        raise ValueError(f"{part!r} cannot be trained alone; there are {', '.join(ONLY)}")
+    model = _carrying(config)
+    if part == "texture":
+        return dataclasses.replace(
+            config, only=part, adversarial_weight=0.0, learning_rate=4e-4, mix=(8, 4, 4)
+        )
     return dataclasses.replace(
-        config, carried_alone=True, adversarial_weight=0.0, learning_rate=4e-4, mix=(8, 4, 4)
+        config,
+        model=dataclasses.replace(model, garments=True),
+        only=part,
+        adversarial_weight=0.0,
+        learning_rate=1e-3,
+        mix=(1, 3, 12),
     )
 
 

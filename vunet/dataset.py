@@ -27,8 +27,10 @@ each photo, sets of faces (`PORTRAITS`) the same at (256, 256) and `landmarks`, 
 points of the face mesh in pixels, and sets of pairs (`PAIRS`) `shapes` and `images`, both
 (N, side, side, 3) uint8.
 
-Part labels: 0 background, 1 + p for part p of `vunet.geometry.PARTS`, `NOT_SKIRT` for a person's
-pixel that is certainly no skirt, `UNKNOWN` elsewhere. Entries of one `group` show one person in
+Part labels: 0 background, 1 + p for part p of `vunet.geometry.PARTS`, `CARRIED` for bags; for a
+person's pixel that is certainly no skirt `CLOTH` if it shows a garment of the upper body, which
+may hang as skirts do, `NO_CLOTH` if it shows none (trousers, skin, shoes), `NOT_SKIRT` if that is
+not known; `UNKNOWN` elsewhere. Entries of one `group` show one person in
 the same clothes. Nothing is pickled. Knows neither torch nor MediaPipe.
 """
 
@@ -50,6 +52,9 @@ CONTROL_SIZE = (64, 48)
 """(height, width) of part labels and surface maps."""
 UNKNOWN = 255
 NOT_SKIRT = 254
+CARRIED = 253
+CLOTH = 252
+NO_CLOTH = 251
 
 ARRAYS: dict[str, tuple[tuple[int, ...], str]] = {
     "images": ((*SIZE, 3), "|u1"),

@@ -32,6 +32,7 @@ from pose.retarget import retarget as with_limbs_of
 from pose.types import choose_person
 from vunet import head
 from vunet.background import GROWTH, cover_background, fill_background, plain_background
+from vunet.bags import Bag, Unburdened, lay_bags, stands_still, unburdened
 from vunet.checkpoint import load_face_parts, load_model
 from vunet.drawing.network import DrawingNet
 from vunet.drawing.painter import DRAWING_PX, MOST_DRAWINGS, DrawnPicture, Look, Painter
@@ -41,10 +42,10 @@ from vunet.face.directions import load_directions
 from vunet.face.manifolds import Manifolds, Sliders
 from vunet.face.painter import DrawnFace, FacePainter
 from vunet.face.parts import by_part, named_parts
-from vunet.geometry import HEAD
+from vunet.geometry import ARMS, HEAD
 from vunet.images import ImageError, is_file, read_image, shown, write_png
 from vunet.looks import LOOKS, draw_mix, draw_subjects
-from vunet.model import PART_COUNT
+from vunet.model import PART_COUNT, Parsed
 from vunet.poses import ImageLike, ResolvedPose, place_on_photo, resolve_pose
 from vunet.render import (
     Layer,
@@ -55,7 +56,10 @@ from vunet.render import (
     joints_in,
     points_of,
     scaled,
+    source_window,
+    subject_tensors,
     target_window,
+    to_array,
 )
 
 if TYPE_CHECKING:
@@ -137,11 +141,23 @@ class Prepared:
     subject: Subject
     warnings: tuple[str, ...]
     """Plain sentences: joints that were guessed, other people."""
+    unburdened: Unburdened | None = None
+    """The same without what they carry; None if that is nothing."""
+    parsed: Parsed | None = None
+    """What the network reads in the photo, of `subject`; None where it was not asked."""
 
     @cached_property
     def ground(self) -> np.ndarray:
         """(H, W, 3) uint8 RGB, the photo with its person removed and filled in."""
-        return fill_background(self.subject.image, self.subject.mask)
+        mask = self.subject.mask
+        if self.unburdened is not None:
+            mask = np.maximum(mask, self.unburdened.places)
+        return fill_background(self.subject.image, mask)
+
+    @property
+    def bare(self) -> Subject:
+        """The person without what they carry."""
+        return self.subject if self.unburdened is None else self.unburdened.subject
 
 
 class Engine:
@@ -279,17 +295,16 @@ class Engine:
             ValueError: One sentence naming what cannot be used, why, and the way out.
         """
         self._check_size(size)
-        found = self._found(photo, person, "the photo", base=True)
-        subject = found.subject
+        subject, notes = self._seen_in(photo, person, "the photo", base=True)
         height, width = subject.image.shape[:2]
         if size is None or size >= max(height, width):
-            return found
+            return photo if isinstance(photo, Prepared) else self._prepared(subject, notes)
         pose, canvas = _resized(subject.pose, (height, width), size)
         wh = (canvas[1], canvas[0])
         image, mask = (
             cv2.resize(x, wh, interpolation=cv2.INTER_AREA) for x in (subject.image, subject.mask)
         )
-        return Prepared(Subject(image, mask, pose), found.warnings)
+        return self._prepared(Subject(image, mask, pose), notes)
 
     def repose(
         self,
@@ -330,13 +345,13 @@ class Engine:
             self._found(photo, None, f"further photo {number}")
             for number, photo in enumerate(also, 1)
         ]
-        subjects = [found.subject for found in (base, *others)]
-        warnings = [note for found in (base, *others) for note in found.warnings]
+        people = [base, *others]
+        warnings = [note for found in people for note in found.warnings]
         return self._drawn(
-            base,
-            {region: [s.pose for s in subjects] for region in _REGIONS},
-            partial(draw_subjects, self.model, subjects, noise=self._noise(seed), amp=self.amp),
-            subjects,
+            people,
+            {region: [p.subject.pose for p in people] for region in _REGIONS},
+            partial(draw_subjects, self.model, noise=self._noise(seed), amp=self.amp),
+            [p.subject for p in people],
             resolved,
             warnings,
             frame=frame,
@@ -392,7 +407,7 @@ class Engine:
             if not 0 <= value <= 1:
                 raise EngineError(f"strength {name} must be between 0 and 1, got {value}")
         own = self._found(base, person, "the base photo", base=True)
-        subjects, warnings = [own.subject], list(own.warnings)
+        people, warnings = [own], list(own.warnings)
         shares = torch.zeros(1 + len(parts), PART_COUNT)
         shares[0] = 1
         # larger groups first, so that single parts go before them
@@ -400,21 +415,23 @@ class Engine:
             sorted(parts.items(), key=lambda item: -len(LOOKS[item[0]])), 1
         ):
             other = self._found(photo, None, f"the photo for {name}")
-            subjects.append(other.subject)
+            people.append(other)
             warnings += other.warnings
             rows, amount = list(LOOKS[name]), strength.get(name, 1.0)
             shares[:, rows] *= 1 - amount
             shares[number, rows] += amount
         return self._drawn(
-            own,
+            people,
             {
                 region: [
-                    s.pose for s, of in zip(subjects, shares, strict=True) if of[list(p)].any()
+                    s.subject.pose
+                    for s, of in zip(people, shares, strict=True)
+                    if of[list(p)].any()
                 ]
                 for region, (_, p) in _REGIONS.items()
             },
-            partial(draw_mix, self.model, subjects, shares, noise=self._noise(seed), amp=self.amp),
-            [s for s, of in zip(subjects, shares, strict=True) if of[HEAD] > _LENDS],
+            partial(draw_mix, self.model, shares=shares, noise=self._noise(seed), amp=self.amp),
+            [s.subject for s, of in zip(people, shares, strict=True) if of[HEAD] > _LENDS],
             self._resolving(own.subject.pose if pose is None else pose),
             warnings,
             frame=frame,
@@ -627,10 +644,19 @@ class Engine:
     def _found(
         self, photo: ImageLike | Prepared, person: int | None, unnamed: str, *, base: bool = False
     ) -> Prepared:
+        """The person of a photo, what was guessed, and what they carry."""
+        if isinstance(photo, Prepared):
+            _ = self.model  # of the right kind
+            return photo
+        return self._prepared(*self._seen_in(photo, person, unnamed, base=base))
+
+    def _seen_in(
+        self, photo: ImageLike | Prepared, person: int | None, unnamed: str, *, base: bool
+    ) -> tuple[Subject, tuple[str, ...]]:
         """The person of a photo, and what was guessed."""
         _ = self.model  # of the right kind, before anybody looks
         if isinstance(photo, Prepared):
-            return photo
+            return photo.subject, photo.warnings
         image = self._limited(read_image(photo))
         name = shown(photo) if isinstance(photo, str | Path) else unnamed
         people = self.estimator.find(image, max_people=max(3, person or 1))
@@ -642,11 +668,26 @@ class Engine:
         whole, guessed = complete(detection.pose)
         where = "the photo" if base else name
         warnings += [f"In {where}: {w[0].lower()}{w[1:]}" for w in guessed]
-        return Prepared(Subject(image, detection.mask, whole), tuple(warnings))
+        return Subject(image, detection.mask, whole), tuple(warnings)
+
+    def _prepared(self, subject: Subject, warnings: tuple[str, ...]) -> Prepared:
+        """Somebody, and what they carry."""
+        config = self.model.config
+        if not (config.texture and config.garments):
+            return Prepared(subject, warnings)
+        window = source_window(subject, config.size)
+        tensors = [t.to(self.device) for t in subject_tensors(subject, window)]
+        with self._lock, _one_core_left(), torch.inference_mode():
+            parsed = self.model.parse(tensors[0], tensors[1], tensors[2], amp=self.amp)
+            assert parsed.garments is not None
+            arms = parsed.logits.softmax(1)[:, ARMS].sum(1, keepdim=True)
+            carried = torch.sigmoid(parsed.garments[:, 1:])
+        read = [to_array(t)[..., 0] for t in (carried, arms)]
+        return Prepared(subject, warnings, unburdened(subject, window, *read), parsed)
 
     def _drawn(
         self,
-        base: Prepared,
+        people: Sequence[Prepared],
         showing: Mapping[str, Sequence[Pose]],
         draw: Callable[..., Layer],
         faces: Sequence[Subject],
@@ -659,15 +700,17 @@ class Engine:
         seed: int,
         size: int | None,
     ) -> Result:
-        """Place a pose for a subject, draw them in it and finish.
+        """Place a pose for the first of some people, draw them in it and finish.
 
-        `showing` gives, for each of `_REGIONS`, the poses of those whose look it takes, `faces`
-        those whose face it is.
+        The others lend what they look like, but nothing that they carry. `showing` gives, for each
+        of `_REGIONS`, the poses of those whose look it takes, `faces` those whose face it is.
         """
         if frame not in ("appearance", "pose"):
             raise EngineError(f"frame must be appearance or pose, got {frame!r}")
         self._check_size(size)
+        base = people[0]
         subject = base.subject
+        bags: tuple[Bag, ...] = ()
         resolved = resolving.result()
         self._check_background(background, resolved)
         warnings = [*resolved.warnings, *notes]
@@ -684,6 +727,8 @@ class Engine:
                 target = replace(with_limbs_of(target, subject.pose), size=canvas)
         target, canvas = _resized(target, canvas, size)
         warnings += _not_shown(showing, target)
+        if base.unburdened is not None and not stands_still(subject, target, canvas):
+            subject, bags = base.bare, base.unburdened.bags
         turned = beside(self._turned_face, faces, target, canvas)
         filling: list[Future[np.ndarray]] = []
 
@@ -691,13 +736,18 @@ class Engine:
             filling.append(beside(self._background, background, base, resolved, canvas))
 
         with self._lock, _one_core_left():
-            layer = draw(target, canvas, meanwhile=fill)
+            subjects = [subject, *(other.bare for other in people[1:])]
+            read = {p.subject: p.parsed for p in people if p.parsed is not None}
+            layer = draw(subjects=subjects, pose=target, canvas=canvas, meanwhile=fill, read=read)
         face = turned.result()
         if face is not None:
             layer = head.with_face(layer, face)
         behind = filling[0].result()
         if background == "source":
-            layer, behind = _with_unmoved(layer, behind, subject)
+            taken = base.unburdened.places if bags and base.unburdened is not None else None
+            layer, behind = _with_unmoved(layer, behind, subject, taken)
+        if bags:
+            warnings += lay_bags(layer, bags, subject.image, subject.pose, target)
         return self._finish(layer, behind, target, warnings, seed, background == "transparent")
 
     def _resolving(self, pose: ImageLike | Pose) -> Future[ResolvedPose]:
@@ -900,13 +950,16 @@ def _fitted(image: np.ndarray, canvas: tuple[int, int]) -> np.ndarray:
     return large[y : y + height, x : x + width]
 
 
-def _with_unmoved(layer: Layer, behind: np.ndarray, subject: Subject) -> tuple[Layer, np.ndarray]:
+def _with_unmoved(
+    layer: Layer, behind: np.ndarray, subject: Subject, taken: np.ndarray | None = None
+) -> tuple[Layer, np.ndarray]:
     """Where the person has not moved, the photo stays as it is, and the ground round it, too.
 
     Args:
         layer: The person on the photo's own frame.
         behind: (H, W, 3) uint8 what stands behind the person there.
         subject: Who, in which photo.
+        taken: (H, W) float32 in [0, 1], where in the photo is what does not stay as it is.
 
     Returns:
         The layer and the ground with the photo's own pixels there.
@@ -936,6 +989,8 @@ def _with_unmoved(layer: Layer, behind: np.ndarray, subject: Subject) -> tuple[L
     gone = cv2.dilate(gone.astype(np.float32), np.ones((3, 3), np.uint8))
     kept = np.where(gone > unmoved, unmoved, np.maximum(unmoved, near * (1 - gone)))
     kept = cv2.GaussianBlur(kept, (0, 0), 1.0)
+    if taken is not None:
+        kept *= np.clip(1 - 2 * _fitted(taken, canvas), 0, 1)
     kept[kept > 0.98] = 1  # bit for bit
     k = kept[..., None]
     layer = Layer(

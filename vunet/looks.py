@@ -17,7 +17,7 @@ shows is painted in the look of the photo that is nearest to showing it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,7 +31,7 @@ from vunet import wardrobe
 from vunet.backs import Face, Trunk, with_back, with_hair
 from vunet.chests import with_chest
 from vunet.framing import Window, points_of
-from vunet.model import Painted, Reposer, Warped, merged
+from vunet.model import Painted, Parsed, Reposer, Warped, merged
 from vunet.render import (
     Carried,
     Fetching,
@@ -45,6 +45,7 @@ from vunet.render import (
     target_window,
     to_array,
 )
+from vunet.sides import gone_on
 from vunet.skirts import draped, may_hang, skirt_of
 from vunet.unseen import continued, rows_of
 
@@ -128,6 +129,7 @@ def draw_subjects(
     noise: Tensor | None = None,
     amp: bool = False,
     meanwhile: Callable[[], object] | None = None,
+    read: Mapping[Subject, Parsed] | None = None,
 ) -> Layer:
     """Draw a person in a pose from one or several photos of them.
 
@@ -140,10 +142,11 @@ def draw_subjects(
         amp: bf16 convolutions.
         meanwhile: Called as soon as the photos' pixels are on their way, to give more work to do
             `beside`.
+        read: What the network has read in some of the photos already.
     """
     target, window = _target(model, pose, canvas)
     if len(subjects) == 1:
-        view = _draped(model, _view(model, subjects[0], target, noise, amp), target)
+        view = _draped(model, _view(model, subjects[0], target, noise, amp, read), target)
         bare = _uncovered(view, target)
         if bare is None and not _lent(model, [view], target):
             photos = _fetching([view], window, canvas, meanwhile)
@@ -152,7 +155,7 @@ def draw_subjects(
         gains = [whole[..., None, None]]
         place = (target, pose, window, canvas)
         return _merge(model, [view], [bare], gains, whole, 0, place, noise, amp, meanwhile)
-    views = [_draped(model, _view(model, s, target, None, amp), target) for s in subjects]
+    views = [_draped(model, _view(model, s, target, None, amp, read), target) for s in subjects]
     painted = [model.paint(v.latents, target, v.warped, source=v.joints, amp=amp) for v in views]
     shown = torch.cat([F.avg_pool2d(p.visibility, 2) for p in painted], 1)  # (1, N, H/2, W/2)
     shown = F.avg_pool2d(shown, 7, 1, 3, count_include_pad=False)
@@ -185,6 +188,7 @@ def draw_mix(
     noise: Tensor | None = None,
     amp: bool = False,
     meanwhile: Callable[[], object] | None = None,
+    read: Mapping[Subject, Parsed] | None = None,
 ) -> Layer:
     """Draw a person whose parts look like those of different photos.
 
@@ -197,12 +201,13 @@ def draw_mix(
         noise: See `draw_subjects`.
         amp: bf16 convolutions.
         meanwhile: See `draw_subjects`.
+        read: See `draw_subjects`.
     """
     if shares.shape != (len(subjects), len(geo.PARTS)):
         raise ValueError(f"shares must be ({len(subjects)}, {len(geo.PARTS)}), got {shares.shape}")
     target, window = _target(model, pose, canvas)
     shares = shares.to(target.device)
-    views = [_view(model, subject, target, None, amp) for subject in subjects]
+    views = [_view(model, subject, target, None, amp, read) for subject in subjects]
     lends = [bool(share[geo.SKIRT] > 0) for share in shares]
     views = [_draped(model, v, target) if worn else v for v, worn in zip(views, lends, strict=True)]
     gains = [share[None, :, None, None] for share in shares]
@@ -229,15 +234,20 @@ def _target(model: Reposer, pose: Pose, canvas: tuple[int, int]) -> tuple[Tensor
 
 
 def _view(
-    model: Reposer, subject: Subject, target: Tensor, noise: Tensor | None, amp: bool
+    model: Reposer,
+    subject: Subject,
+    target: Tensor,
+    noise: Tensor | None,
+    amp: bool,
+    read: Mapping[Subject, Parsed] | None = None,
 ) -> View:
     window = source_window(subject, model.config.size)
     image, mask, joints = (t.to(target.device) for t in subject_tensors(subject, window))
     own: Tensor | None = None  # of a photo that was changed
     behind = model.config.texture and bool(geo.turned_round(target, joints)[0, geo.TORSO] > 0.5)
     if behind:
-        logits, _ = model.parse(image, mask, joints, amp=amp)
-        seen = _from_behind(subject, window, logits.softmax(1))
+        parsed = (read or {}).get(subject) or model.parse(image, mask, joints, amp=amp)
+        seen = _from_behind(subject, window, parsed.logits.softmax(1))
         behind = seen is not None
         if seen is not None:
             own = image
@@ -261,14 +271,15 @@ def _view(
     )
     warped = None
     if model.config.texture:
-        warped = model.warp(image, mask, joints, target, amp=amp)
+        parsed = None if read is None else read.get(subject)
+        warped = model.warp(image, mask, joints, target, parsed=parsed, amp=amp)
     return View(subject, window, image, mask, joints, latents, warped, made)
 
 
 def _draped(model: Reposer, view: View, target: Tensor) -> View:
     """A view whose skirt hangs between the legs where they part, see `skirts`."""
     warped = view.warped
-    if warped is None or _area_of(view, geo.SKIRT) < _A_SKIRT:
+    if warped is None or warped.garments is None:
         return view
     size = (view.mask.shape[2], view.mask.shape[3])
     joints, pose = (t[0, :, :2].cpu().numpy() for t in (view.joints, target))
@@ -276,12 +287,15 @@ def _draped(model: Reposer, view: View, target: Tensor) -> View:
     still = float(warped.still[0, geo.SKIRT]) > 0.5
     if still or not may_hang(joints, scales[0], pose, scales[1]):
         return view
-    parts = F.interpolate(warped.source_logits.softmax(1), size=size, mode="bilinear")
+    arms = warped.source_logits.softmax(1)[:, geo.ARMS].sum(1, keepdim=True)
+    read = torch.cat([arms, torch.sigmoid(warped.garments[:, :1])], 1)
+    read = to_array(F.interpolate(read, size=size, mode="bilinear"))
     photo_height = view.subject.image.shape[0]
     skirt = skirt_of(
         to_array(view.image) / 2 + 0.5,
         to_array(view.mask)[..., 0],
-        to_array(parts[:, :-1]),
+        read[..., 0],
+        read[..., 1],
         joints,
         scales[0],
         (photo_height - view.window.top) * view.window.scale,
@@ -464,8 +478,17 @@ def _retouched(painted: Painted, views: Sequence[View], shares: Tensor, target: 
         target[0, :, :2].cpu().numpy(),
         sum(read[1:], read[0]),
     )
-    moved = torch.from_numpy(generated).permute(2, 0, 1)[None]
-    return replace(painted, generated=moved.to(painted.generated))
+    beyond = gone_on(
+        to_array(painted.visibility)[..., 0],
+        parts[0, geo.TORSO].float().cpu().numpy(),
+        target[0, :, :2].cpu().numpy(),
+    )
+    moved, goes_on = (
+        None if x is None else torch.from_numpy(x).permute(2, 0, 1)[None].to(painted.generated)
+        for x in (generated, beyond)
+    )
+    assert moved is not None
+    return replace(painted, generated=moved, goes_on=goes_on)
 
 
 def _shares_of(logits: Tensor, painted: Painted) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from vunet import geometry as geo
-from vunet.dataset import NOT_SKIRT, UNKNOWN
+from vunet.dataset import CARRIED, CLOTH, NO_CLOTH, NOT_SKIRT, UNKNOWN
 from vunet.model import PART_COUNT, Gaussian, Painted, Warped, autocast
 
 PERCEPTUAL_LAYERS = (1, 4, 7, 9, 12)
@@ -143,9 +143,42 @@ def _part_loss(logits: Tensor, labels: Tensor) -> Tensor:
     loss = -(picked * known).sum()
     # a person's pixel whose garment label rules a skirt out: neither skirt nor background
     ruled_out = log_p[:, [geo.SKIRT, PART_COUNT]].exp().sum(1)
-    not_skirt = labels == NOT_SKIRT
+    not_skirt = (labels == NOT_SKIRT) | (labels == CLOTH) | (labels == NO_CLOTH)
     loss = loss - (torch.log1p(-ruled_out.clamp(max=1 - 1e-4)) * not_skirt).sum()
-    return loss / (labels != UNKNOWN).sum().clamp_min(1)
+    return loss / ((labels != UNKNOWN) & (labels != CARRIED)).sum().clamp_min(1)
+
+
+def garment_loss(logits: Tensor, labels: Tensor, masks: Tensor) -> Tensor:
+    """How far the reading of hanging cloth and of what is carried is from the labels.
+
+    Binary cross-entropy within the mask, where labels tell, and a fifth of one minus Dice, or the
+    few who carry something would count for nothing.
+
+    Args:
+        logits: (B, 2, h, w) cloth and carried, see `model.Parsed`.
+        labels: (B, h, w) as in `vunet.dataset`.
+        masks: (B, 1, h, w) the person.
+    """
+    labels = labels.long()
+    worn = (labels == geo.SKIRT + 1) | (labels == CLOTH)
+    truth = torch.stack([worn, labels == CARRIED], 1).to(logits.dtype)
+    parts = [p + 1 for p in range(PART_COUNT) if p not in (geo.HEAD, geo.SKIRT, *geo.LEGS)]
+    dressed = torch.isin(labels, labels.new_tensor([*parts, NOT_SKIRT, CARRIED]))
+    known = torch.stack([~dressed, torch.ones_like(dressed)], 1) & (labels != UNKNOWN)[:, None]
+    weight = known * (masks > 0.1) * (1 + 2 * truth[:, 1:])
+    entropy = F.binary_cross_entropy_with_logits(logits, truth, reduction="none") * weight
+    entropy = entropy.sum((0, 2, 3)) / weight.sum((0, 2, 3)).clamp_min(1)
+    counted = known * (masks > 0.1)
+    read, truth = torch.sigmoid(logits) * counted, truth * counted
+    both = (read * truth).sum((0, 2, 3))
+    dice = (2 * both + 1) / (read.sum((0, 2, 3)) + truth.sum((0, 2, 3)) + 1)
+    return (entropy + 0.2 * (1 - dice)).sum()
+
+
+def likeness_loss(logits: Tensor, before: Tensor) -> Tensor:
+    """Mean divergence in nats of part maps (B, C, h, w) from what they were `before`."""
+    was = before.log_softmax(1)
+    return (was.exp() * (was - logits.log_softmax(1))).sum(1).mean()
 
 
 def surface_losses(

@@ -31,6 +31,8 @@ from vunet.config import ModelConfig
 from vunet.layers import ResidualBlock, UNet
 
 PART_COUNT = len(geo.PARTS)
+GARMENTS = 2
+"""What a photo's reading may tell besides parts: hanging cloth and what is carried."""
 _EMBEDDING = 16
 _BACKGROUND_PRIOR = 0.12
 _TRUNK_FROM, _TRUNK_WHOLE = 0.35, 0.65
@@ -69,6 +71,19 @@ class Gaussian:
 
 
 @dataclass
+class Parsed:
+    """What each place of a photo shows; h, w = a quarter of the network's size."""
+
+    logits: Tensor
+    """(B, P + 1, h, w) of the parts; the last is background."""
+    garments: Tensor | None
+    """(B, 2, h, w) logits of cloth that may hang (all garments of the upper body, dresses, skirts
+    and coats; no trousers) and of what is carried; None where the network does not tell."""
+    quarter: Tensor
+    """(B, 4, h, w) the photo without its ground, premultiplied, and its mask."""
+
+
+@dataclass
 class Warped:
     """What the texture path says. h, w = a quarter of the network's size, H, W its size."""
 
@@ -90,6 +105,8 @@ class Warped:
     """(B, P + 1, h, w) parts of the new pose; the last is background."""
     source_logits: Tensor
     """(B, P + 1, h, w) parts of the photo; the last is background."""
+    garments: Tensor | None
+    """(B, 2, h, w) logits of garments of the photo, see `Parsed`."""
     transforms: geo.PartTransforms
     still: Tensor
     """(B, P) how surely each part looks just as in the photo, see `geometry.stillness`."""
@@ -134,6 +151,8 @@ class Painted:
     """(B, P, Z)."""
     tints: Tensor
     """(B, P, 3) mean colour of each part that the latents stand for, in [-1, 1]."""
+    goes_on: Tensor | None = None
+    """(B, 3, H, W) where cloth goes on that no photo shows, see `sides.gone_on`."""
 
 
 def merged(warps: Sequence[Warped]) -> Warped:
@@ -324,7 +343,10 @@ class Reposer(nn.Module):
         constants = 2 * geo.FACING + 1
         if config.texture:
             self.parser = UNet(
-                4 + P + geo.JOINTS + geo.FACING, config.parser_channels, P + 1, zero_output=True
+                4 + P + geo.JOINTS + geo.FACING,
+                config.parser_channels,
+                P + 1 + (GARMENTS if config.garments else 0),
+                zero_output=True,
             )
             self.warper = UNet(
                 6 * P + geo.JOINTS + P + 2 * geo.FACING,
@@ -410,13 +432,8 @@ class Reposer(nn.Module):
 
     # --- texture path ---------------------------------------------------------------------
 
-    def parse(
-        self, images: Tensor, masks: Tensor, source: Tensor, *, amp: bool
-    ) -> tuple[Tensor, Tensor]:
-        """Which part each place of a photo shows: (B, P + 1, h, w) logits, the last background.
-
-        Also the photo without its ground, premultiplied, and its mask, (B, 4, h, w).
-        """
+    def parse(self, images: Tensor, masks: Tensor, source: Tensor, *, amp: bool) -> Parsed:
+        """Which part and which garment each place of a photo shows."""
         layers = torch.cat([images * masks, masks], 1)
         quarter = F.avg_pool2d(layers, 4)
         with torch.no_grad():
@@ -434,15 +451,27 @@ class Reposer(nn.Module):
             )
         with autocast(images.device, amp):
             logits = self.parser(_channels_last(parser_in))
-        return logits.float() * 2 + evidence, quarter
+        logits = logits.float() * 2
+        parts = PART_COUNT + 1
+        garments = logits[:, parts:] if self.config.garments else None
+        return Parsed(logits[:, :parts] + evidence, garments, quarter)
 
     def warp(
-        self, images: Tensor, masks: Tensor, source: Tensor, target: Tensor, *, amp: bool
+        self,
+        images: Tensor,
+        masks: Tensor,
+        source: Tensor,
+        target: Tensor,
+        *,
+        parsed: Parsed | None = None,
+        amp: bool,
     ) -> Warped:
-        """Carry the photo's own pixels to the new pose."""
+        """Carry the photo's own pixels to the new pose; `parsed` if that is known of it already."""
         B, P = len(images), PART_COUNT
         layers = torch.cat([images * masks, masks], 1)  # (B, 4, H, W), premultiplied
-        source_logits, quarter = self.parse(images, masks, source, amp=amp)
+        if parsed is None:
+            parsed = self.parse(images, masks, source, amp=amp)
+        source_logits, quarter = parsed.logits, parsed.quarter
         source_parts = source_logits.softmax(1)[:, :P]  # (B, P, h, w)
         with torch.no_grad():
             transforms = geo.part_transforms(target, source)
@@ -499,6 +528,7 @@ class Reposer(nn.Module):
             places=places,
             part_logits=part_logits,
             source_logits=source_logits,
+            garments=parsed.garments,
             transforms=transforms,
             still=still,
             turned=geo.turned_round(target, source),
@@ -669,9 +699,9 @@ class Reposer(nn.Module):
         keep: Tensor | None = None,
         rendered: Tensor | None = None,
         truth: tuple[Tensor, Tensor] | None = None,
-        carried_alone: bool = False,
+        only: str = "",
         amp: bool = False,
-    ) -> Painted:
+    ) -> Painted | Parsed:
         """The person of some photos in other poses.
 
         Args:
@@ -685,11 +715,14 @@ class Reposer(nn.Module):
             truth: In training, true pictures (B, 3, H, W) and masks (B, 1, H, W) of the person in
                 the new pose: they tell the latents of parts that only they show, which the prior
                 learns to guess. Without it the prior guesses.
-            carried_alone: In training, the texture path without anything painted: the picture is
-                what is copied, and coverage, latents and colours are nought.
+            only: In training, "texture" for the texture path without anything painted: the picture
+                is what is copied, and coverage, latents and colours are nought; "garments" for what
+                the photos show alone.
             amp: bf16 convolutions.
         """
-        if carried_alone:
+        if only == "garments":
+            return self.parse(images, masks, source, amp=amp)
+        if only == "texture":
             warped = self.warp(images, masks, source, target, amp=amp)
             nothing = images.new_zeros(len(images), PART_COUNT, self.config.latent_dim)
             alpha, tints = torch.zeros_like(warped.cover), nothing[..., :3]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,15 @@ from vunet.config import ModelConfig, TrainConfig
 from vunet.data import Batch, BatchMaker
 from vunet.dataset import UNKNOWN, Dataset
 from vunet.geometry import HEAD, analytic_warp, capsules
-from vunet.model import PART_COUNT, Painted, Reposer, Warped
+from vunet.model import PART_COUNT, Painted, Parsed, Reposer, Warped
 from vunet.networks import build
 from vunet.schedule import kl_weight, step_window
 from vunet.task import write_sheet
 
-_CARRYING = ("parser.", "warper.", "prior_strength")
-"""What of the network carries the photo's pixels."""
+_TRAINED = {"texture": ("parser.", "warper.", "prior_strength"), "garments": ("parser.",)}
+"""What of the network is trained with each of `ONLY`."""
+_AS_BEFORE = 10.0
+"""Weight of parts' likeness to what they were, on which all of the network depends."""
 
 
 class PersonTask:
@@ -43,6 +46,7 @@ class PersonTask:
         self.check = (
             BatchMaker(list(validation), _validation_config(config), device) if validation else None
         )
+        self.teacher: Reposer | None = None
         self.rival: _Rival | Pix2PixRival | None = None
         if config.adversarial_weight > 0:
             kind = Pix2PixRival if config.model.network == "pix2pix" else _Rival
@@ -51,11 +55,17 @@ class PersonTask:
     def build(self) -> nn.Module:
         """A network with fresh weights."""
         model = build(self.config.model)
-        if self.config.carried_alone:
+        if self.config.only:
             model.requires_grad_(False)
             for name, parameter in model.named_parameters():
-                parameter.requires_grad_(name.startswith(_CARRYING))
+                parameter.requires_grad_(name.startswith(_TRAINED[self.config.only]))
         return model
+
+    def begin(self, model: nn.Module) -> nn.Module | None:
+        """Take note of the weights that a run begins with; whom it is compared with, if anybody."""
+        if self.config.only == "garments" and isinstance(model, Reposer):
+            self.teacher = copy.deepcopy(model).requires_grad_(False).eval()
+        return self.teacher
 
     def losses(self, model: nn.Module, step: int, done: float, amp: bool) -> dict[str, Tensor]:
         """Every loss of a step, weighted."""
@@ -64,15 +74,14 @@ class PersonTask:
         # dropout of baselines
         torch.manual_seed((config.seed * 1_000_003 + step) * 64 + self.rank)
         source, target = batch.source, batch.target
-        if config.carried_alone:
-            pairs = (source.images, source.masks, source.joints, target.joints)
-            painted = model(*pairs, carried_alone=True, amp=amp)
+        pairs = (source.images, source.masks, source.joints, target.joints)
+        if config.only == "texture":
+            painted = model(*pairs, only="texture", amp=amp)
             return carried_losses(painted, batch, self.features, config, step, amp)
+        if config.only == "garments":
+            return self._garments(model, batch, amp)
         painted: Painted = model(
-            source.images,
-            source.masks,
-            source.joints,
-            target.joints,
+            *pairs,
             noise=noise,
             keep=keep,
             rendered=batch.rendered,
@@ -86,6 +95,27 @@ class PersonTask:
         if self.rival is not None and step >= config.adversarial_start:
             parts.update(self.rival.play(painted, batch, step, amp))
         return parts
+
+    def _garments(self, model: nn.Module, batch: Batch, amp: bool) -> dict[str, Tensor]:
+        """What garments cost that are read wrongly, and parts that are read otherwise than before.
+
+        Both sides of a pair are pictures of their own here.
+        """
+        sides = batch.source, batch.target
+        images, masks, joints = (
+            torch.cat([getattr(s, name) for s in sides]) for name in ("images", "masks", "joints")
+        )
+        parsed: Parsed = model(images, masks, joints, joints, only="garments", amp=amp)
+        assert self.teacher is not None
+        assert parsed.garments is not None
+        with torch.no_grad():
+            before = self.teacher.parse(images, masks, joints, amp=amp).logits
+        small = F.avg_pool2d(masks, 4)
+        labels = torch.cat([_fit(s.parts, small[:, 0]) for s in sides])
+        return {
+            "garments": losses.garment_loss(parsed.garments, labels, small),
+            "parser": losses.likeness_loss(parsed.logits, before) * _AS_BEFORE,
+        }
 
     def examine(self, model: nn.Module, out: Path, step: int, amp: bool) -> dict[str, Any]:
         """Validation figures, and a sheet in `out`/sheets."""
@@ -211,6 +241,10 @@ def _texture_losses(
     source_parts = _fit(batch.source.parts, quarter)
     ce = losses.part_losses(warped, source_parts, target_parts)
     parts["parser"], parts["parts"] = ce["parser"] * 0.5, ce["parts"] * 0.3
+    if warped.garments is not None:
+        masks = F.avg_pool2d(batch.source.masks, 4)
+        read = losses.garment_loss(warped.garments, source_parts, masks)
+        parts["garments"] = read * 0.2
     if batch.rendered.any():
         surface = losses.surface_losses(
             painted,

@@ -33,7 +33,7 @@ from tqdm import tqdm
 from pose import NoPersonFound
 from pose.complete import complete
 from pose.retarget import body_scale
-from vunet.dataset import CONTROL_SIZE, NOT_SKIRT, SIZE, UNKNOWN, DatasetWriter
+from vunet.dataset import CARRIED, CLOTH, CONTROL_SIZE, NO_CLOTH, SIZE, UNKNOWN, DatasetWriter
 from vunet.framing import SEEN, Window, doubt_outside, person_box, points_of, window_round
 from vunet.holdout import (
     is_validation_avatar,
@@ -56,6 +56,8 @@ exact ones; else the exact ones stand in."""
 # names of Clothing Co-Parsing labels, by what they tell the network
 SKIRT_LABELS = frozenset({"dress", "skirt", "coat", "cape"})
 CARRIED_LABELS = frozenset({"bag", "purse", "wallet"})
+_TOPS = ("blazer", "blouse", "bodysuit", "cardigan", "hoodie", "jacket", "jumper", "shirt", "suit")
+HANGING_LABELS = SKIRT_LABELS.union(_TOPS, ("sweater", "sweatshirt", "t-shirt", "top", "vest"))
 
 # renderer part ids (its README) -> vunet.geometry.PARTS position + 1
 _RENDER_PARTS = np.array(
@@ -82,6 +84,9 @@ class PrepareOptions:
     all."""
     labels: Path | None = None
     """Folder of pixel label PNGs with the photos' names, and label_names.json beside it."""
+    label_masks: bool = True
+    """Whether the person's mask is the labels', too, without what is carried; off: the detector's,
+    as photos get it in use."""
     holdout: str = "none"
     """Leave out the project's validation names: none, photo (by file name) or exercise (by folder);
     only-photo and only-exercise keep nothing but those."""
@@ -164,20 +169,19 @@ def _read_labels(
     label = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if label is None or label.ndim != 2:
         return None
-    kinds = np.zeros(256, np.uint8)  # 0 background, 1 person, 2 skirt-like, 3 carried
-    kinds[1 : len(names)] = 1
+    kinds = np.zeros(256, np.uint8)  # background
+    kinds[1 : len(names)] = NO_CLOTH
     for i, name in enumerate(names):
         if name in SKIRT_LABELS:
-            kinds[i] = 2
+            kinds[i] = _SKIRT_PART
+        elif name in HANGING_LABELS:
+            kinds[i] = CLOTH
         elif name in CARRIED_LABELS:
-            kinds[i] = 3
-    kind = kinds[label.astype(np.uint8)]
-    person = ((kind == 1) | (kind == 2)).astype(np.float32)
-    parts = np.full(label.shape, UNKNOWN, np.uint8)
-    parts[kind == 0] = 0
-    parts[person > 0] = NOT_SKIRT
-    below = np.arange(label.shape[0])[:, None] > hips_y
-    parts[(kind == 2) & below] = _SKIRT_PART
+            kinds[i] = CARRIED
+    parts = kinds[label.astype(np.uint8)]
+    person = ((parts != 0) & (parts != CARRIED)).astype(np.float32)
+    above = np.arange(label.shape[0])[:, None] <= hips_y
+    parts[(parts == _SKIRT_PART) & above] = CLOTH
     return cv2.GaussianBlur(person, (0, 0), 0.8), parts
 
 
@@ -205,7 +209,7 @@ def _prepare_photo(
             options.labels / f"{Path(path).stem}.png", names, float(points[11:13, 1].mean())
         )
         if found is not None and found[0].shape == mask.shape:
-            mask, labels = found
+            mask, labels = found if options.label_masks else (mask, found[1])
     height, width = image.shape[:2]
     box = person_box(points[:, :2], visible, mask, scale)
     if max(box[3] - box[1], box[2] - box[0]) < MINIMUM_PERSON_PX:
@@ -319,6 +323,7 @@ def prepare_photos(
         "holdout": options.holdout,
         "framings": options.framings,
         "labels": options.labels is not None,
+        "label_masks": options.label_masks,
         "seed": options.seed,
     }
     with DatasetWriter(out, "photos", settings) as writer:

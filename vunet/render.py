@@ -42,7 +42,7 @@ _CONTRAST = 4.0
 """Exponent of the parts' shares in copied pixels: two parts laid half over each other blur."""
 _COARSE_PX = 2.0
 """Deviation in the network's pixels of the blur that parts coarse colours from fine detail."""
-_CRISP, _CRISP_PX = 0.8, 1.0
+_CRISP, _CRISP_PX = 1.7, 1.0
 """How much of the fine detail of what was painted is added to it once more, and what is fine: the
 deviation of a blur in the network's pixels."""
 _DETAIL_FROM, _DETAIL_WHOLE = 0.2, 0.5
@@ -259,9 +259,56 @@ def compose_layer(
         invented[inside] -= cover * seen * (1 - fetched.carried_on)
         if fetched.unmoved is not None:
             unmoved[inside] = fetched.unmoved
+    if painted.goes_on is not None and fetched is not None:
+        beyond = to_array(painted.goes_on)
+        left, top, right, bottom = _round_moves(beyond, to_window, region)
+        if left < right and top < bottom:
+            here = (slice(top - y0, bottom - y0), slice(left - x0, right - x0))
+            beyond = resample(beyond, to_window, (left, top, right, bottom), cv2.INTER_LINEAR)
+            share = _go_on(part[here], fetched.cut(here), beyond, 1 / to_window.scale)
+            there = invented[top:bottom, left:right]
+            np.maximum(there, cover[here] * share, out=there)
     alpha[inside] = cover
     _without_fringe(part, inner, 1 / to_window.scale, colour[inside])
     return Layer(colour, alpha, invented, unmoved)
+
+
+def _go_on(part: np.ndarray, photos: _Fetched, beyond: np.ndarray, pixel: float) -> np.ndarray:
+    """Let cloth go on where no photo shows it; the share (H, W) of each pixel that it has.
+
+    Args:
+        part: (H, W, 3) float32, changed in place.
+        photos: The copied pixels.
+        beyond: (H, W, 3) float32 as `sides.gone_on`, in the network's pixels.
+        pixel: Size of a network's pixel in pixels of these pictures.
+    """
+    y, x = np.indices(part.shape[:2], np.float32)
+    x, y = (at + np.float32(pixel) * beyond[..., i] for i, at in enumerate((x, y)))
+    found = cv2.remap(photos.total, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    there = found[..., 3] / 255
+    share = np.clip(beyond[..., 2], 0, 1) * np.clip(2 * there, 0, 1)
+    colour = cv2.cvtColor(found, cv2.COLOR_RGBA2RGB)
+    colour = scaled(colour, 1 / np.maximum(there, np.float32(1e-3)), colour)
+    part += scaled(colour - part, share)
+    return share
+
+
+def _round_moves(
+    beyond: np.ndarray, window: Window, region: tuple[int, int, int, int]
+) -> tuple[int, int, int, int]:
+    """x0, y0, x1, y1 of a region's pixels of the canvas, between which `sides.gone_on` moves."""
+    some = beyond[..., 2] > _NEGLIGIBLE
+    x, y, wide, high = cv2.boundingRect(some.astype(np.uint8))
+    if wide == 0:
+        return region[0], region[1], region[0], region[1]
+    right, down = np.abs(beyond[some][:, :2]).max(0) + 2
+    left, top, right, bottom = x - right, y - down, x + wide + right, y + high + down
+    return (
+        max(region[0], int(window.left + left / window.scale)),
+        max(region[1], int(window.top + top / window.scale)),
+        min(region[2], int(np.ceil(window.left + right / window.scale))),
+        min(region[3], int(np.ceil(window.top + bottom / window.scale))),
+    )
 
 
 def _crisp(painted: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
 """A skirt that stays one piece when the legs part.
 
-Moved with the thighs, a skirt becomes a pair of shorts. Where a photo surely shows a skirt (cloth
-between the legs that ends above both at one height) and the new pose spreads the legs farther, its
-cloth is hung between them instead, row by row:
+Moved with the thighs, a skirt becomes a pair of shorts. Where the network reads hanging cloth
+between a photo's legs, of a skirt, a dress or a coat, and the new pose spreads the legs farther, it
+is hung between them instead, row by row:
 
     photo: rows of clean cloth, hips to hem --+
     pose: the legs, so wide apart in each row -+--> where each place of the skirt comes from
@@ -17,20 +17,21 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from vunet import geometry as geo
 from vunet.easing import smooth
 from vunet.palette import distance_to
 
 _STEPS = 61
 """Places along a leg at which a hem is looked for."""
-_ABOVE, _BELOW = 0.15, 0.12
+_ABOVE, _BELOW = 0.12, 0.12
 """How far along the leg cloth and leg are compared, as shares of its length."""
-_HIGHEST, _LOWEST = 0.15, 0.86
-"""Where a hem may be, likewise."""
+_FROM, _HIGHEST, _LONGEST = 0.06, 0.15, 0.92
+"""Where cloth is looked for from, and where a hem may be, likewise."""
 _STEP = 10.0
 """Least difference of colours at a hem, CIELAB with light counted 0.7."""
-_BETWEEN, _DROP = 0.5, 0.33
-"""Share of skirt between the legs above a hem, and by how much less there must be below it."""
+_UNSURE = 0.09
+"""How far from where the cloth is read to end its hem may be."""
+_BETWEEN = 0.65
+"""Least share of hanging cloth between the legs above a hem."""
 _BAND = (0.25, 0.5, 0.75)
 """Where between the legs it is looked for."""
 _ROWS, _COLUMNS = 48, 41
@@ -38,6 +39,8 @@ _TOP, _FADE = -0.1, 0.14
 """Where the cloth begins, as a share of the leg's length from the hips, and fades in."""
 _ARMS = 0.35
 """Share of arms from which a place of the photo shows no cloth."""
+_SOME = 0.25
+"""Least share of hanging cloth where a photo may show some."""
 _UNLIKE = 16.0
 """Difference of colours, CIELAB, from which what hangs at a skirt's side is none of it: a bag."""
 _BEYOND, _INSIDE = 0.18, 0.03
@@ -92,7 +95,8 @@ class Skirt:
 def skirt_of(
     image: np.ndarray,
     mask: np.ndarray,
-    parts: np.ndarray,
+    arms: np.ndarray,
+    hanging: np.ndarray,
     joints: np.ndarray,
     scale: float,
     bottom: float = np.inf,
@@ -102,24 +106,23 @@ def skirt_of(
     Args:
         image: (H, W, 3) float32 RGB in [0, 1].
         mask: (H, W) float32 in [0, 1], the person.
-        parts: (H, W, P) float32 share of each part in each pixel.
+        arms: (H, W) float32 share of arms and hands in each pixel.
+        hanging: (H, W) float32 in [0, 1], how surely each shows cloth that may hang.
         joints: (J, 2) the network's joints.
         scale: The body's, in pixels.
         bottom: Row at which the photo ends: what ends there has no hem.
     """
     lab = cv2.GaussianBlur(cv2.cvtColor(image.astype(np.float32), cv2.COLOR_RGB2LAB), (0, 0), 1.5)
     legs = _legs(joints)
-    hem = _hem(lab, parts, legs)
+    hem = _hem(lab, hanging, legs)
     if hem is None:
         return None
-    hem = _lowered(hem, lab, mask, legs)
     under = np.array([min(1.0, hem + _INSIDE + _BELOW / 2)])
     if min(_along(leg, under)[0, 1] for leg in legs) > bottom:
         return None
     share = _shares(hem)
     a, b = _ordered(*(_along(leg, share) for leg in legs))
     whole = share < hem - _INSIDE
-    arms = parts[..., geo.ARMS].sum(2)
     between = np.concatenate([(a + (b - a) * u)[whole] for u in _BAND])
     clean = _at(arms, between) < _ARMS
     if clean.mean() < 0.5:
@@ -129,7 +132,9 @@ def skirt_of(
     unlike, unlike_legs = (distance_to(lab, _at(lab, q)) for q in (between[clean], bare))
     ends = max(a[whole][-1, 1], b[whole][-1, 1])
     low = np.arange(len(mask))[:, None] > ends - _INSIDE * scale
-    cloth = (mask > 0.6) & (arms < _ARMS) & (unlike < _UNLIKE) & (~low | (unlike < unlike_legs))
+    told_apart = np.median(_at(unlike_legs, between[clean])) > _STEP
+    nearer = unlike < unlike_legs if told_apart else hanging > 0.5
+    cloth = (mask > 0.6) & (arms < _ARMS) & (unlike < _UNLIKE) & (hanging > _SOME) & (~low | nearer)
     side = 2 * max(1, round(_STRIPE * scale)) + 1
     cloth = cv2.morphologyEx(cloth.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((side, side)))
     cloth *= arms < _ARMS
@@ -253,40 +258,30 @@ def _hung(
     return places.astype(np.float32), np.clip(shape, 0, 1)
 
 
-def _hem(lab: np.ndarray, parts: np.ndarray, legs: list[np.ndarray]) -> float | None:
-    """Where along the legs a skirt ends; None where there is none."""
+def _hem(lab: np.ndarray, hanging: np.ndarray, legs: list[np.ndarray]) -> float | None:
+    """Where along the legs cloth between them ends; None where there is none.
+
+    Within what the network's reading is sure to, it is where the legs' colours change most, if they
+    do.
+    """
     share = np.linspace(0, 1, _STEPS)
     a, b = (_along(leg, share) for leg in legs)
+    amid = np.mean([_at(hanging, a + (b - a) * u) for u in _BAND], axis=0)
+    over = np.flatnonzero((share > _HIGHEST) & (amid < 0.5))
+    read = float(share[over[0]]) if len(over) else _LONGEST
+    if read < _HIGHEST + _INSIDE or amid[(share > _FROM) & (share < read)].mean() < _BETWEEN:
+        return None
     colours = [_at(lab, leg) * [0.7, 1, 1] for leg in (a, b)]
-    skirt = np.ascontiguousarray(parts[..., geo.SKIRT])
-    amid = np.mean([_at(skirt, a + (b - a) * u) for u in _BAND], axis=0)
-    up, down = round(_ABOVE * _STEPS), round(_BELOW * _STEPS)
-    best, where = 0.0, None
-    for i in range(round(_HIGHEST * _STEPS), round(_LOWEST * _STEPS)):
-        above, below = slice(max(0, i - up), i - 1), slice(i + 2, i + 2 + down)
+    up = round(_ABOVE * _STEPS)
+    best, hem = _STEP, min(read, _LONGEST)
+    for i in np.flatnonzero((np.abs(share - read) < _UNSURE) & (share < _LONGEST)):
+        above, below = slice(max(0, i - up), max(1, i - 1)), slice(i + 2, i + 2 + up)
+        if i + 4 > _STEPS:
+            break
         steps = [np.linalg.norm(c[above].mean(0) - c[below].mean(0)) for c in colours]
-        between, drop = amid[above].mean(), amid[above].mean() - amid[below].mean()
-        step = float(np.sqrt(steps[0] * steps[1]))
-        if step < _STEP or between < _BETWEEN or drop < _DROP:
-            continue
-        if step * drop > best:
-            best, where = step * drop, float(share[i])
-    return where
-
-
-def _lowered(hem: float, lab: np.ndarray, mask: np.ndarray, legs: list[np.ndarray]) -> float:
-    """A hem, or where its cloth really ends: stripes have edges, too."""
-    share = np.linspace(_TOP, 1, _STEPS)
-    a, b = (_along(leg, share) for leg in legs)
-    middle = (a + b) / 2
-    alike = distance_to(lab, _at(lab, middle)[share < hem - _INSIDE]) < _UNLIKE
-    goes_on = _at((alike & (mask > 0.6)).astype(np.float32), middle) > 0.5
-    goes_on |= np.roll(goes_on, -1) | np.roll(goes_on, -2)  # a stripe of another colour
-    for place, on in zip(share, goes_on, strict=True):
-        if place > hem + _INSIDE:
-            if not on:
-                break
-            hem = float(place) - _INSIDE
+        step = float(np.sqrt(steps[0] * steps[1])) * float(1 - 0.5 * abs(share[i] - read) / _UNSURE)
+        if step > best:
+            best, hem = step, float(share[i])
     return hem
 
 
@@ -338,15 +333,21 @@ def _shares(hem: float) -> np.ndarray:
 
 def _up(joints: np.ndarray) -> np.ndarray:
     """(2,) unit vector along the trunk, from hips to shoulders."""
-    up = joints[[5, 6]].mean(0) - joints[[11, 12]].mean(0)
-    return up / max(1e-3, float(np.linalg.norm(up)))
+    return _unit(joints[[5, 6]].mean(0) - joints[[11, 12]].mean(0))
+
+
+def _unit(way: np.ndarray) -> np.ndarray:
+    return way / max(1e-3, float(np.linalg.norm(way)))
 
 
 def _legs(joints: np.ndarray) -> list[np.ndarray]:
-    """A point above each hip, hip, knee and ankle of both legs, (4, 2) each."""
+    """A point above each hip, hip, knee, ankle and a point below it of both legs, (5, 2) each."""
     up = _up(joints)
     legs = [joints[[11, 13, 15]], joints[[12, 14, 16]]]
-    return [np.concatenate([[leg[0] + up * _reach(leg)], leg]) for leg in legs]
+    ends = [
+        (leg[0] + up * _reach(leg), leg[2] + _unit(leg[2] - leg[1]) * _reach(leg)) for leg in legs
+    ]
+    return [np.stack([end[0], *leg, end[1]]) for leg, end in zip(legs, ends, strict=True)]
 
 
 def _reach(leg: np.ndarray) -> float:
@@ -356,8 +357,8 @@ def _reach(leg: np.ndarray) -> float:
 
 def _along(leg: np.ndarray, share: np.ndarray) -> np.ndarray:
     """(N, 2) points at shares of a leg's length from the hip; negative ones lie above it."""
-    knee = float(np.linalg.norm(leg[2] - leg[1])) / max(_reach(leg[1:]), 1e-3)
-    stations = [-1, 0, min(max(knee, 0.2), 0.8), 1]
+    knee = float(np.linalg.norm(leg[2] - leg[1])) / max(_reach(leg[1:4]), 1e-3)
+    stations = [-1, 0, min(max(knee, 0.2), 0.8), 1, 2]
     return np.stack([np.interp(share, stations, leg[:, i]) for i in (0, 1)], -1)
 
 

@@ -45,6 +45,7 @@ from vunet.config import (
     to_json,
 )
 from vunet.dataset import Dataset
+from vunet.person_task import PersonTask
 from vunet.schedule import learning_rate
 from vunet.task import Rival, Task
 
@@ -138,6 +139,7 @@ def train(config: TrainConfig, datasets: list[Dataset], plan: TrainPlan) -> dict
             raise TrainError(f"{plan.init}: made with other network settings: {start.config}")
         model.load_state_dict(_begun_from(start, model))
     model = model.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    teacher = task.begin(model) if isinstance(task, PersonTask) else None
     average = copy.deepcopy(model).requires_grad_(False).eval()
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=config.learning_rate, betas=config.betas, weight_decay=1e-4
@@ -152,7 +154,7 @@ def train(config: TrainConfig, datasets: list[Dataset], plan: TrainPlan) -> dict
             raise TrainError(f"--compile needs a C++ compiler, {compiler}; leave it out")
         for net in (model,) if rival is None else (model, rival.net):
             net.compile(dynamic=False)
-    learner = _Learner(model, average, optimiser, rival)
+    learner = _Learner(model, average, optimiser, rival, teacher)
     progress = learner.load(state_path, config, device) if plan.resume else _Progress(before=before)
     spent = progress.elapsed
     wrapped, optimiser = accelerator.prepare(model, optimiser)
@@ -257,7 +259,8 @@ def _fits(own: NetworkConfig, asked: NetworkConfig) -> bool:
     """Whether weights can begin a run; a drawing network's do for pictures of any size and kind."""
     if isinstance(own, ModelConfig) and isinstance(asked, ModelConfig):
         passes = max(own.warp_passes, asked.warp_passes)  # who looks once may learn to look twice
-        own = dataclasses.replace(own, warp_passes=passes)
+        garments = own.garments or asked.garments  # and to tell garments
+        own = dataclasses.replace(own, warp_passes=passes, garments=garments)
     if isinstance(own, DrawingConfig) and isinstance(asked, DrawingConfig):
         own = dataclasses.replace(
             own,
@@ -274,7 +277,7 @@ def _fits(own: NetworkConfig, asked: NetworkConfig) -> bool:
 def _begun_from(start: nn.Module, fresh: nn.Module) -> dict[str, Tensor]:
     """The state of trained weights for a fresh network.
 
-    What they do not know stays new: classes, and scales of the generator.
+    What they do not know stays new: classes, scales of the generator, what a parser is to tell.
     """
     new = fresh.state_dict()
     state = {k: v for k, v in start.state_dict().items() if k in new and v.shape == new[k].shape}
@@ -287,6 +290,9 @@ def _begun_from(start: nn.Module, fresh: nn.Module) -> dict[str, Tensor]:
             if old >= 0:
                 table[row] = known[old]
         state["prior.classes.weight"] = table
+    for name in ("parser.leave.2.weight", "parser.leave.2.bias"):
+        if name in new and len(new[name]) > len(known := start.state_dict()[name]):
+            state[name] = torch.cat([known, new[name][len(known) :]])
     return state
 
 
@@ -295,7 +301,6 @@ def make_task(
 ) -> Task:
     """What a config trains."""
     from vunet.drawing.task import DrawingTask
-    from vunet.person_task import PersonTask
 
     if isinstance(config.model, FindConfig):
         from vunet.gallery.task import FindTask
@@ -358,6 +363,7 @@ class _Learner:
     average: nn.Module
     optimiser: torch.optim.Optimizer
     rival: Rival | None
+    teacher: nn.Module | None
 
     def save(self, path: Path, config: TrainConfig, progress: _Progress) -> None:
         """Write the state whole or not at all."""
@@ -369,6 +375,7 @@ class _Learner:
             "optimiser": self.optimiser.state_dict(),
             "rival": self.rival and self.rival.net.state_dict(),
             "rival_optimiser": self.rival and self.rival.optimiser.state_dict(),
+            "teacher": self.teacher and self.teacher.state_dict(),
         }
         temporary = path.with_suffix(".part")
         torch.save(state, temporary)
@@ -390,6 +397,8 @@ class _Learner:
                 if self.rival is not None and state["rival"] is not None:
                     self.rival.net.load_state_dict(state["rival"])
                     self.rival.optimiser.load_state_dict(state["rival_optimiser"])
+                if self.teacher is not None:
+                    self.teacher.load_state_dict(state["teacher"])
             progress = _Progress(**state["progress"])
         except (
             OSError,

@@ -197,13 +197,14 @@ def test_options_are_understood(line: str, fields: dict[str, Any]) -> None:
         ("train tiny --data d --out r --half-size", ["tiny", "multiples"]),
         ("train pix2pix --data d --out r --without texture", ["pix2pix", "no parts"]),
         ("train person --data d --out r --resume --without latents", ["--resume"]),
-        ("train garment --data d --out r --carried-alone", ["--carried-alone", "no pixels"]),
+        ("train garment --data d --out r --only texture", ["--only", "no pixels"]),
         ("train find --data d --out r --warp-passes 2", ["find", "no pixels"]),
         ("train person --data d --out r --warp-passes 0", ["person", "warp_passes"]),
         ("train person --data d --out r --resume --warp-passes 2", ["--resume"]),
         ("prepare nowhere --out d", ["nowhere"]),
         ("prepare . --out d --renders --holdout photo", ["--holdout"]),
         ("prepare . --out d --labels nowhere", ["--labels", "label_names.json"]),
+        ("prepare . --out d --detected-masks", ["--detected-masks", "--labels"]),
         ("app --port 0", ["--port"]),
         ("bench --repeats 0", ["--repeats"]),
         ("evaluate --pairs nowhere.csv", ["nowhere.csv"]),
@@ -546,9 +547,9 @@ def test_train_without_a_part_and_at_half_size(run: Run, tmp_path: Path) -> None
 def test_train_looking_twice_and_what_is_carried_alone(run: Run, tmp_path: Path) -> None:
     given = ("train", "person", "--out", tmp_path, "--dry-run")
     plain = json.loads(run(*given).out)
-    asked = json.loads(run(*given, "--warp-passes", "2", "--carried-alone").out)
+    asked = json.loads(run(*given, "--warp-passes", "2", "--only", "texture").out)
     assert (plain["model"]["warp_passes"], asked["model"]["warp_passes"]) == (1, 2)
-    assert (plain["carried_alone"], asked["carried_alone"]) == (False, True)
+    assert (plain["only"], asked["only"]) == ("", "texture")
     assert asked["adversarial_weight"] == 0
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -23,9 +24,10 @@ from pose.formats import dump_poses, read_poses
 from pose.presets import PRESETS
 from pose.retarget import body_scale
 from pose.stick import draw_controlnet
+from vunet.bags import Bag, Unburdened
 from vunet.checkpoint import WeightsError, load_reposer, save_network
 from vunet.config import PRESETS as TRAINING
-from vunet.engine import MAX_SIDE_PX, PLAIN_RGB, Engine, EngineError, Result
+from vunet.engine import MAX_SIDE_PX, PLAIN_RGB, Engine, EngineError, Prepared, Result
 from vunet.images import ImageError, OutputError
 from vunet.model import Reposer
 
@@ -567,3 +569,96 @@ def test_backs_of_examples_show_no_face_and_profiles_do() -> None:
             back.image[max(0, y - 150) : y + 150, max(0, x - 150) : x + 150]
         )
         assert not found
+
+
+# -- what is carried -------------------------------------------------------------------------
+
+GREEN = (10, 240, 20)
+
+
+@pytest.fixture(scope="module")
+def with_bag(engine: Engine) -> Prepared:
+    """The example person with a green square in the left hand."""
+    found = engine.prepare(PERSON)
+    image, mask = found.subject.image.copy(), found.subject.mask.copy()
+    x, y = np.rint(found.subject.pose.point("left_wrist")).astype(int)
+    half = round(0.12 * body_scale(found.subject.pose))
+    left, top = x - half, y + half // 2
+    bag = Bag(left, top, np.ones((2 * half, 2 * half), np.float32), "left_wrist", 0.0)
+    image[bag.inside], mask[bag.inside] = GREEN, 1
+    places = np.zeros_like(mask)
+    places[bag.inside] = 1
+    whole = replace(found.subject, image=image, mask=mask)
+    bare = replace(whole, mask=mask * (1 - places))
+    return Prepared(whole, (), Unburdened(bare, (bag,), places))
+
+
+def greens(image: np.ndarray) -> np.ndarray:
+    return np.abs(image[..., :3].astype(int) - GREEN).sum(2) < 30
+
+
+def where_it_hangs(prepared: Prepared, result: Result) -> tuple[slice, slice]:
+    """The middle of a bag in a result, by its hand."""
+    assert prepared.unburdened is not None
+    (bag,) = prepared.unburdened.bags
+    own = prepared.subject.pose
+    middle = np.array([bag.left, bag.top]) + np.array(bag.alpha.shape) / 2
+    scale = body_scale(result.pose) / body_scale(own)
+    x, y = np.rint(
+        result.pose.point("left_wrist") + scale * (middle - own.point("left_wrist"))
+    ).astype(int)
+    r = round(0.06 * body_scale(result.pose))
+    return slice(y - r, y + r), slice(x - r, x + r)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"size": 300}, {"background": "transparent"}, {"frame": "pose", "background": "plain"}],
+)
+def test_a_bag_is_beside_its_hand_once(
+    engine: Engine, with_bag: Prepared, options: dict[str, object]
+) -> None:
+    result = engine.repose(with_bag, "hands_on_hips", **options)  # pyright: ignore[reportArgumentType]
+    there = where_it_hangs(with_bag, result)
+    assert greens(result.image)[there].all()
+    assert (result.mask[there] == 255).all()
+    assert (result.invented[there] == 0).all()
+    assert with_bag.unburdened is not None
+    (bag,) = with_bag.unburdened.bags
+    scale = body_scale(result.pose) / body_scale(with_bag.subject.pose)
+    assert greens(result.image).sum() < 1.3 * bag.alpha.size * scale**2
+
+
+@pytest.mark.parametrize("options", [{}, {"size": 300}, {"frame": "pose"}])
+def test_who_stands_as_before_keeps_bag_and_picture(
+    engine: Engine, with_bag: Prepared, options: dict[str, object]
+) -> None:
+    own = with_bag.subject.pose
+    plain = replace(with_bag, unburdened=None)
+    results = [
+        engine.repose(given, own, **options).image  # pyright: ignore[reportArgumentType]
+        for given in (with_bag, plain)
+    ]
+    # the ground is filled round the bag, too, which the person hides
+    assert np.abs(results[0].astype(int) - results[1]).max() < 40
+    assert (greens(results[0]) == greens(results[1])).mean() > 0.999
+
+
+def test_a_bag_that_is_left_out_is_told(engine: Engine, with_bag: Prepared) -> None:
+    result = engine.repose(with_bag, "arms_up")
+    assert "A bag is left out: its arm goes up." in result.warnings
+    assert greens(result.image).mean() < 1e-4
+
+
+def test_others_lend_their_looks_and_not_their_bags(engine: Engine, with_bag: Prepared) -> None:
+    results = [
+        engine.repose(PERSON, "hands_on_hips", also=[with_bag]),
+        engine.mix(PERSON, {"top": with_bag, "bottom": with_bag}, "hands_on_hips"),
+    ]
+    for result in results:
+        assert not greens(result.image).any()
+
+
+def test_a_base_keeps_its_bag_in_a_mix(engine: Engine, with_bag: Prepared) -> None:
+    result = engine.mix(with_bag, {"top": PERSON}, "hands_on_hips")
+    assert greens(result.image)[where_it_hangs(with_bag, result)].all()

@@ -15,7 +15,7 @@ from pose import Pose
 from vunet import geometry as geo
 from vunet import losses
 from vunet.config import PRESETS
-from vunet.dataset import NOT_SKIRT, UNKNOWN
+from vunet.dataset import CARRIED, CLOTH, NO_CLOTH, NOT_SKIRT, UNKNOWN
 from vunet.model import PART_COUNT, Gaussian, Painted, Reposer, Warped
 
 TINY = PRESETS["tiny"].model
@@ -89,6 +89,71 @@ def test_not_skirt_pushes_skirt_and_background_down_alone(painted: Painted) -> N
     certain[:, geo.SKIRT] = 50
     warped = warped_with(painted, source_logits=certain, part_logits=certain)
     assert torch.isfinite(losses.part_losses(warped, labels, labels)["parts"])
+
+
+# -- garments --------------------------------------------------------------------------------
+
+
+def garment_truth(labels: torch.Tensor) -> torch.Tensor:
+    """Logits that are sure of hanging cloth and of what is carried."""
+    worn = (labels == CLOTH) | (labels == geo.SKIRT + 1)
+    return torch.stack([worn, labels == CARRIED], 1).float() * 80 - 40
+
+
+def test_who_reads_garments_rightly_pays_nothing() -> None:
+    kinds = torch.tensor([0, CLOTH, NO_CLOTH, CARRIED, geo.SKIRT + 1, UNKNOWN])
+    labels = kinds[torch.arange(COARSE[0] * COARSE[1]).reshape(1, *COARSE) % len(kinds)]
+    masks = torch.ones(1, 1, *COARSE)
+    truth = garment_truth(labels)
+    assert float(losses.garment_loss(truth, labels.to(torch.uint8), masks)) < 1e-3
+    for channel in (0, 1):
+        wrong = truth.clone()
+        wrong[:, channel] *= -1
+        assert float(losses.garment_loss(wrong, labels.to(torch.uint8), masks)) > 10
+
+
+@pytest.mark.parametrize(
+    ("label", "cloth", "carried"),
+    [
+        (UNKNOWN, False, False),
+        (CARRIED, False, True),  # cloth may be under it
+        (NOT_SKIRT, False, True),  # sets made before cloth was told apart
+        (geo.TORSO + 1, False, True),  # renders: bare or clothed
+        (geo.LEGS[0] + 1, True, True),
+        (geo.HEAD + 1, True, True),
+        (NO_CLOTH, True, True),
+        (0, True, True),
+    ],
+)
+def test_garments_are_learned_where_labels_tell(label: int, cloth: bool, carried: bool) -> None:
+    logits = torch.zeros(1, 2, *COARSE, requires_grad=True)
+    labels = torch.full((1, *COARSE), label, dtype=torch.uint8)
+    losses.garment_loss(logits, labels, torch.ones(1, 1, *COARSE)).backward()
+    assert logits.grad is not None
+    moved = (logits.grad.abs().amax((0, 2, 3)) > 0).tolist()
+    assert moved == [cloth, carried]
+
+
+def test_garments_are_learned_on_the_person_alone() -> None:
+    logits = torch.zeros(1, 2, *COARSE, requires_grad=True)
+    labels = torch.full((1, *COARSE), NO_CLOTH, dtype=torch.uint8)
+    masks = torch.zeros(1, 1, *COARSE)
+    masks[..., : COARSE[1] // 2] = 1
+    losses.garment_loss(logits, labels, masks).backward()
+    assert logits.grad is not None
+    assert float(logits.grad[..., : COARSE[1] // 2].abs().min()) > 0
+    assert float(logits.grad[..., COARSE[1] // 2 :].abs().max()) == 0
+
+
+def test_likeness_is_the_divergence_from_before() -> None:
+    before, now = rand(2, PART_COUNT + 1, *COARSE), rand(2, PART_COUNT + 1, *COARSE) * 2
+    expected = torch.distributions.kl_divergence(
+        torch.distributions.Categorical(logits=before.movedim(1, -1)),
+        torch.distributions.Categorical(logits=now.movedim(1, -1)),
+    )
+    found = losses.likeness_loss(now, before)
+    assert float(found) == pytest.approx(float(expected.mean()), rel=1e-4)
+    assert float(losses.likeness_loss(before, before)) == pytest.approx(0, abs=1e-6)
 
 
 # -- surfaces --------------------------------------------------------------------------------

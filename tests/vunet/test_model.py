@@ -128,7 +128,7 @@ def test_looking_twice_begins_as_looking_once(model: Reposer, inputs: Inputs) ->
 def test_carried_alone_is_what_the_whole_network_copies(inputs: Inputs) -> None:
     model = shaken().eval()
     with torch.no_grad():
-        alone, whole = model(*inputs, carried_alone=True), model(*inputs)
+        alone, whole = model(*inputs, only="texture"), model(*inputs)
     assert whole.warped is not None
     same(alone.image, whole.warped.colour)
     same(alone.visibility, whole.warped.cover)

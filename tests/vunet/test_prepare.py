@@ -16,7 +16,8 @@ from PIL import Image
 
 from pose.complete import complete
 from pose.estimator import PoseEstimator
-from vunet.dataset import ARRAYS, SIZE, Dataset, open_dataset
+from vunet import geometry as geo
+from vunet.dataset import ARRAYS, CARRIED, CLOTH, NO_CLOTH, SIZE, UNKNOWN, Dataset, open_dataset
 from vunet.framing import Window
 from vunet.holdout import is_validation_photo
 from vunet.images import read_image
@@ -176,6 +177,41 @@ def test_unknown_options_are_refused(folder: Path, tmp_path: Path, change: dict[
     options = dataclasses.replace(PrepareOptions(), **change)
     with pytest.raises(PrepareError, match=next(iter(change.values()))):
         prepare_photos(folder, tmp_path / "out", options, workers=1, quiet=True)
+
+
+@pytest.mark.parametrize("own_masks", [True, False])
+def test_garments_are_told_by_labels(tmp_path: Path, own_masks: bool) -> None:
+    """A shirt, from the waist half a dress and half a bag, and trousers below."""
+    photos, labels = tmp_path / "photos", tmp_path / "labels"
+    photos.mkdir()
+    labels.mkdir()
+    shutil.copy(WHOLE, photos / "whole.jpg")
+    names = ["null", "shirt", "dress", "bag", "pants"]
+    (tmp_path / "label_names.json").write_text(json.dumps(names))
+    detection = PoseEstimator().find_one(read_image(WHOLE), "whole")
+    found = detection.mask > 0.5
+    rows = np.arange(found.shape[0])[:, None]
+    hips, knees = (
+        float(np.mean([detection.pose.point(f"{s}_{n}")[1] for s in ("left", "right")]))
+        for n in ("hip", "knee")
+    )
+    waist = hips - 0.2 * (knees - hips)
+    label = np.where(rows < waist, 1, np.where(rows < knees, 2, 4)) * found
+    middle = np.nonzero(found)[1].mean()
+    label[(rows > waist) & (rows < knees) & (np.arange(found.shape[1]) < middle) & found] = 3
+    cv2.imwrite(str(labels / "whole.png"), label.astype(np.uint8))
+    options = PrepareOptions(labels=labels, label_masks=own_masks, framings=0)
+    prepare_photos(photos, tmp_path / "out", options, workers=1, quiet=True)
+    data = open_dataset(tmp_path / "out")
+    parts, mask = data.arrays["parts"][0], data.arrays["masks"][0]
+    assert {int(v) for v in np.unique(parts)} - {UNKNOWN} == {
+        *(0, geo.SKIRT + 1, CLOTH, NO_CLOTH, CARRIED)
+    }
+    assert np.nonzero(parts == geo.SKIRT + 1)[0].min() > np.nonzero(parts == CLOTH)[0].mean()
+    carried = cv2.resize((parts == CARRIED).astype(np.uint8), mask.shape[::-1])
+    inside = cv2.erode(carried, np.ones((9, 9))) > 0
+    assert inside.sum() > 50
+    assert (mask[inside].mean() < 30) if own_masks else (mask[inside].mean() > 200)
 
 
 def test_labels_without_names_are_refused(folder: Path, tmp_path: Path) -> None:

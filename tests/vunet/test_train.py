@@ -24,8 +24,9 @@ import torch
 from safetensors.torch import load_file
 
 from pose import Pose
+from vunet import geometry as geo
 from vunet.checkpoint import load_network, read_facts
-from vunet.config import PRESETS, TrainConfig, carried_alone, going_on
+from vunet.config import PRESETS, TrainConfig, going_on, only
 from vunet.data import BatchMaker
 from vunet.dataset import Dataset, open_dataset
 from vunet.model import Reposer
@@ -160,7 +161,7 @@ def test_compiling_without_a_compiler_is_refused(
 def test_divergence_counts_late() -> None:
     config = TrainConfig(kl_weight=2.0, kl_steps=(10, 20))
     assert [kl_weight(s, config) for s in (0, 10, 15, 20, 99)] == [0, 0, 1, 2, 2]
-    assert {kl_weight(s, going_on(config)) for s in (0, 1, 99)} == {2}
+    assert {kl_weight(s, going_on(config, config.model)) for s in (0, 1, 99)} == {2}
 
 
 def test_step_noise_depends_on_seed_step_and_rank(drawn_sets: tuple[Path, Path]) -> None:
@@ -257,7 +258,7 @@ def test_what_carries_pixels_is_trained_alone(tmp_path: Path, sets: list[Dataset
     train(TINY, sets, plan(tmp_path / "a"))
     begun = str(tmp_path / "a" / "model.safetensors")
     twice = dataclasses.replace(TINY.model, warp_passes=2)  # pyright: ignore[reportCallIssue]
-    config = carried_alone(dataclasses.replace(TINY, model=twice, adversarial_weight=0.1))
+    config = only(dataclasses.replace(TINY, model=twice, adversarial_weight=0.1), "texture")
     train(config, sets, plan(tmp_path / "b", init=begun))
     before, after = load_file(begun), load_file(tmp_path / "b" / "model.safetensors")
     changed = {name for name in before if not torch.equal(before[name], after[name])}
@@ -273,10 +274,53 @@ def test_what_carries_pixels_is_trained_alone(tmp_path: Path, sets: list[Dataset
         train(TINY, sets, plan(tmp_path / "c", init=str(tmp_path / "b" / "model.safetensors")))
 
 
+def test_garments_are_learned_alone(tmp_path: Path, sets: list[Dataset]) -> None:
+    """From weights that tell none; nothing but the parser changes, and goes on where it stopped."""
+    train(TINY, sets, plan(tmp_path / "a"))
+    begun = str(tmp_path / "a" / "model.safetensors")
+    config = only(TINY, "garments")
+    train(config, sets, plan(tmp_path / "b", init=begun))
+    before, after = load_file(begun), load_file(tmp_path / "b" / "model.safetensors")
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert {name.split(".")[0] for name in changed} == {"parser"}
+    assert after["parser.leave.2.bias"].shape[0] == before["parser.leave.2.bias"].shape[0] + 2
+    model, _ = load_network(tmp_path / "b" / "model.safetensors")
+    assert model.config.garments
+    torch.manual_seed(0)
+    picture = torch.rand(1, 3, *model.config.size)
+    mask, joints = torch.ones(1, 1, *model.config.size), torch.rand(1, 21, 3) * 40
+    parsed = model.parse(picture, mask, joints, amp=False)
+    assert parsed.garments is not None
+    assert parsed.garments.shape[1] == 2
+    assert parsed.logits.shape[1] == len(geo.PARTS) + 1
+    # what it is compared with is what the run began with, not what it resumes with
+    train(config, sets, plan(tmp_path / "c", init=begun, minutes=1e-9))
+    train(config, sets, plan(tmp_path / "c", resume=True))
+    rows = [rows_of(tmp_path / n)[-1] for n in ("b", "c")]
+    assert rows[0] == rows[1]
+    teacher = {k: v for k, v in state_of(tmp_path / "c")["teacher"].items() if "leave.2" not in k}
+    for name, value in teacher.items():
+        if name in before:
+            torch.testing.assert_close(value, before[name].float(), rtol=2e-3, atol=1e-4)
+
+
+def test_whole_training_learns_garments_too(tmp_path: Path, sets: list[Dataset]) -> None:
+    model = dataclasses.replace(TINY.model, garments=True)  # pyright: ignore[reportCallIssue]
+    train(dataclasses.replace(TINY, model=model), sets, plan(tmp_path))
+    assert "garments" in rows_of(tmp_path)[-2]
+
+
+def test_a_run_takes_over_what_its_weights_tell(tmp_path: Path) -> None:
+    tells = dataclasses.replace(TINY.model, garments=True, warp_passes=2)  # pyright: ignore[reportCallIssue]
+    begun = going_on(TINY, tells)
+    assert begun.model == tells
+    assert going_on(begun, TINY.model).model == TINY.model
+
+
 def test_a_baseline_carries_nothing() -> None:
     for name in ("vunet-2018", "garment", "find"):
         with pytest.raises(ValueError, match="carries no pixels"):
-            carried_alone(PRESETS[name])
+            only(PRESETS[name], "texture")
 
 
 def test_time_is_up(tmp_path: Path, sets: list[Dataset]) -> None:

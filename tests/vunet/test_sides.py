@@ -1,0 +1,100 @@
+"""Cloth that goes on round a trunk's side."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from vunet import geometry as geo
+from vunet.sides import gone_on
+
+SIZE = (256, 192)
+
+
+def joints(angle_deg: float = 0.0) -> np.ndarray:
+    """(21, 2) a trunk 100 pixels long, turned about its middle."""
+    x = np.full((geo.JOINTS, 2), (96.0, 128.0))
+    x[[5, 6]], x[[11, 12]] = (96, 78), (96, 178)
+    a = np.radians(angle_deg)
+    turn = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])
+    return (x - (96, 128)) @ turn.T + (96, 128)
+
+
+def turned(picture: np.ndarray, angle_deg: float) -> np.ndarray:
+    m = cv2.getRotationMatrix2D((95.5, 127.5), -angle_deg, 1)
+    return cv2.warpAffine(picture, m, SIZE[::-1])
+
+
+def half_seen(upto: int = 90, angle_deg: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """What is seen, and the trunk: columns 66 to 126, of which those up to one are seen."""
+    seen, trunk = np.zeros((2, *SIZE), np.float32)
+    trunk[78:178, 66:126] = 1
+    seen[78:178, 66:upto] = 1
+    return turned(seen, angle_deg), turned(trunk, angle_deg)
+
+
+def laid(picture: np.ndarray, found: np.ndarray) -> np.ndarray:
+    y, x = np.indices(SIZE, np.float32)
+    return cv2.remap(picture, x + found[..., 0], y + found[..., 1], cv2.INTER_LINEAR)
+
+
+@pytest.mark.parametrize("angle_deg", [0, 30, 120, -90])
+def test_stripes_go_on_to_the_other_side(angle_deg: float) -> None:
+    stripes = np.zeros(SIZE, np.float32)
+    stripes[(np.arange(SIZE[0]) // 5) % 2 == 0] = 1
+    stripes = turned(stripes, angle_deg)
+    seen, trunk = half_seen(angle_deg=angle_deg)
+    found = gone_on(seen, trunk, joints(angle_deg))
+    assert found is not None
+    there = np.zeros(SIZE, np.float32)
+    there[88:150, 92:122] = 1
+    inside = turned(there, angle_deg) > 0.99
+    assert found[..., 2][inside].min() > 0.95
+    off = np.abs(laid(stripes, found) - stripes)[inside]
+    assert off.mean() < 0.06
+    # and all of it is taken from what is seen
+    assert (laid(seen, found)[inside] > 0.9).mean() > 0.98
+
+
+def test_it_begins_without_a_seam() -> None:
+    found = gone_on(*half_seen(), joints())
+    assert found is not None
+    moves = found[120, 89:120, 0]
+    assert np.abs(moves[0]) < 3
+    assert np.abs(np.diff(moves)).max() < 2.5
+    assert np.abs(found[88:150, 92:122, 1]).max() < 0.2
+
+
+def test_what_is_seen_stays() -> None:
+    seen, trunk = half_seen()
+    found = gone_on(seen, trunk, joints())
+    assert found is not None
+    assert found[..., 2][seen > 0.95].max() < 0.01
+    assert found[..., 2][trunk < 0.01].max() == 0
+
+
+def test_hems_askew_are_left_to_the_network() -> None:
+    found = gone_on(*half_seen(), joints())
+    assert found is not None
+    assert found[176:178, 92:122, 2].max() < 0.05
+
+
+@pytest.mark.parametrize("upto", [66, 68, 126])
+def test_nothing_goes_on_where_nothing_or_all_is_seen(upto: int) -> None:
+    assert gone_on(*half_seen(upto), joints()) is None
+
+
+def test_a_row_that_shows_nothing_follows_its_neighbours() -> None:
+    seen, trunk = half_seen()
+    seen[110:116] = 0
+    found = gone_on(seen, trunk, joints())
+    assert found is not None
+    np.testing.assert_allclose(found[112, 95:120, 0], found[105, 95:120, 0], atol=1.5)
+
+
+@pytest.mark.parametrize("points", ["same", "off"])
+def test_odd_trunks_break_nothing(points: str) -> None:
+    x = joints() if points == "off" else np.full((geo.JOINTS, 2), 96.0)
+    found = gone_on(*half_seen(), x + (5000 if points == "off" else 0))
+    assert found is None or np.isfinite(found).all()
