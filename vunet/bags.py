@@ -97,6 +97,8 @@ def unburdened(
         carried: (h, w) float32 in [0, 1], how surely each place of the window shows a bag.
         arms: (h, w) float32 in [0, 1], and how surely arms or hands.
     """
+    if float(carried.max()) < _CORE:
+        return None
     height, width = (_FINER * n for n in window.size)
     fine = Window(window.left, window.top, window.scale * _FINER, (height, width))
     scale = body_scale(subject.pose) * fine.scale

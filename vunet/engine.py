@@ -44,8 +44,8 @@ from vunet.face.painter import DrawnFace, FacePainter
 from vunet.face.parts import by_part, named_parts
 from vunet.geometry import ARMS, HEAD
 from vunet.images import ImageError, is_file, read_image, shown, write_png
-from vunet.looks import LOOKS, draw_mix, draw_subjects
-from vunet.model import PART_COUNT, Parsed
+from vunet.looks import LOOKS, Reading, draw_mix, draw_subjects, read_photo
+from vunet.model import PART_COUNT
 from vunet.poses import ImageLike, ResolvedPose, place_on_photo, resolve_pose
 from vunet.render import (
     Layer,
@@ -56,8 +56,6 @@ from vunet.render import (
     joints_in,
     points_of,
     scaled,
-    source_window,
-    subject_tensors,
     target_window,
     to_array,
 )
@@ -143,7 +141,7 @@ class Prepared:
     """Plain sentences: joints that were guessed, other people."""
     unburdened: Unburdened | None = None
     """The same without what they carry; None if that is nothing."""
-    parsed: Parsed | None = None
+    reading: Reading | None = None
     """What the network reads in the photo, of `subject`; None where it was not asked."""
 
     @cached_property
@@ -675,15 +673,14 @@ class Engine:
         config = self.model.config
         if not (config.texture and config.garments):
             return Prepared(subject, warnings)
-        window = source_window(subject, config.size)
-        tensors = [t.to(self.device) for t in subject_tensors(subject, window)]
-        with self._lock, _one_core_left(), torch.inference_mode():
-            parsed = self.model.parse(tensors[0], tensors[1], tensors[2], amp=self.amp)
-            assert parsed.garments is not None
-            arms = parsed.logits.softmax(1)[:, ARMS].sum(1, keepdim=True)
-            carried = torch.sigmoid(parsed.garments[:, 1:])
+        with self._lock:
+            reading = read_photo(self.model, subject, amp=self.amp)
+        parsed = reading.parsed
+        assert parsed.garments is not None
+        arms = parsed.logits.softmax(1)[:, ARMS].sum(1, keepdim=True)
+        carried = torch.sigmoid(parsed.garments[:, 1:])
         read = [to_array(t)[..., 0] for t in (carried, arms)]
-        return Prepared(subject, warnings, unburdened(subject, window, *read), parsed)
+        return Prepared(subject, warnings, unburdened(subject, reading.window, *read), reading)
 
     def _drawn(
         self,
@@ -737,7 +734,7 @@ class Engine:
 
         with self._lock, _one_core_left():
             subjects = [subject, *(other.bare for other in people[1:])]
-            read = {p.subject: p.parsed for p in people if p.parsed is not None}
+            read = {p.subject: p.reading for p in people if p.reading is not None}
             layer = draw(subjects=subjects, pose=target, canvas=canvas, meanwhile=fill, read=read)
         face = turned.result()
         if face is not None:

@@ -90,6 +90,29 @@ _SHARPNESS = 0.03
 
 
 @dataclass(frozen=True, eq=False)
+class Reading:
+    """A photo as the network sees it, and what it reads in it."""
+
+    window: Window
+    image: Tensor
+    """(1, 3, H, W)."""
+    mask: Tensor
+    """(1, 1, H, W)."""
+    joints: Tensor
+    """(1, 21, 3)."""
+    parsed: Parsed
+
+
+@torch.inference_mode()
+def read_photo(model: Reposer, subject: Subject, *, amp: bool = False) -> Reading:
+    """What a network with a texture path reads in a photo."""
+    window = source_window(subject, model.config.size)
+    device = next(model.parameters()).device
+    image, mask, joints = (t.to(device) for t in subject_tensors(subject, window))
+    return Reading(window, image, mask, joints, model.parse(image, mask, joints, amp=amp))
+
+
+@dataclass(frozen=True, eq=False)
 class View:
     """A photo as the network sees it, and what it shows of the new pose."""
 
@@ -129,7 +152,7 @@ def draw_subjects(
     noise: Tensor | None = None,
     amp: bool = False,
     meanwhile: Callable[[], object] | None = None,
-    read: Mapping[Subject, Parsed] | None = None,
+    read: Mapping[Subject, Reading] | None = None,
 ) -> Layer:
     """Draw a person in a pose from one or several photos of them.
 
@@ -188,7 +211,7 @@ def draw_mix(
     noise: Tensor | None = None,
     amp: bool = False,
     meanwhile: Callable[[], object] | None = None,
-    read: Mapping[Subject, Parsed] | None = None,
+    read: Mapping[Subject, Reading] | None = None,
 ) -> Layer:
     """Draw a person whose parts look like those of different photos.
 
@@ -239,19 +262,24 @@ def _view(
     target: Tensor,
     noise: Tensor | None,
     amp: bool,
-    read: Mapping[Subject, Parsed] | None = None,
+    read: Mapping[Subject, Reading] | None = None,
 ) -> View:
-    window = source_window(subject, model.config.size)
-    image, mask, joints = (t.to(target.device) for t in subject_tensors(subject, window))
+    known = None if read is None else read.get(subject)
+    if known is None:
+        window, parsed = source_window(subject, model.config.size), None
+        image, mask, joints = (t.to(target.device) for t in subject_tensors(subject, window))
+    else:
+        window, parsed = known.window, known.parsed
+        image, mask, joints = known.image, known.mask, known.joints
     own: Tensor | None = None  # of a photo that was changed
     behind = model.config.texture and bool(geo.turned_round(target, joints)[0, geo.TORSO] > 0.5)
     if behind:
-        parsed = (read or {}).get(subject) or model.parse(image, mask, joints, amp=amp)
+        parsed = parsed or model.parse(image, mask, joints, amp=amp)
         seen = _from_behind(subject, window, parsed.logits.softmax(1))
         behind = seen is not None
         if seen is not None:
             own = image
-            subject = seen
+            subject, parsed = seen, None
             image, mask, joints = (t.to(target.device) for t in subject_tensors(seen, window))
     made = (geo.TORSO, geo.HEAD) if behind else ()
     told = None  # by the posterior, where it must not be asked of the picture alone
@@ -271,7 +299,6 @@ def _view(
     )
     warped = None
     if model.config.texture:
-        parsed = None if read is None else read.get(subject)
         warped = model.warp(image, mask, joints, target, parsed=parsed, amp=amp)
     return View(subject, window, image, mask, joints, latents, warped, made)
 

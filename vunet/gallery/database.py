@@ -77,7 +77,7 @@ def made(folder: Path) -> sqlite3.Connection:
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / DATABASE
-        if not path.is_file() and any(f.name != LOCK for f in folder.iterdir()):
+        if not path.is_file() and any(not f.name.startswith(LOCK) for f in folder.iterdir()):
             raise GalleryError(
                 f"{shown(folder)} holds other files; give an empty folder for the gallery"
             )
