@@ -510,12 +510,12 @@ def _retouched(painted: Painted, views: Sequence[View], shares: Tensor, target: 
         parts[0, geo.TORSO].float().cpu().numpy(),
         target[0, :, :2].cpu().numpy(),
     )
-    moved, goes_on = (
-        None if x is None else torch.from_numpy(x).permute(2, 0, 1)[None].to(painted.generated)
-        for x in (generated, beyond)
-    )
-    assert moved is not None
-    return replace(painted, generated=moved, goes_on=goes_on)
+
+    def tensor(x: np.ndarray) -> Tensor:
+        return torch.from_numpy(x).permute(2, 0, 1)[None].to(painted.generated)
+
+    goes_on = None if beyond is None else tensor(beyond)
+    return replace(painted, generated=tensor(generated), goes_on=goes_on)
 
 
 def _shares_of(logits: Tensor, painted: Painted) -> Tensor:

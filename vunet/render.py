@@ -303,11 +303,18 @@ def _round_moves(
         return region[0], region[1], region[0], region[1]
     right, down = np.abs(beyond[some][:, :2]).max(0) + 2
     left, top, right, bottom = x - right, y - down, x + wide + right, y + high + down
+    return _within(region, window, (left, top, right, bottom))
+
+
+def _within(
+    region: tuple[int, int, int, int], window: Window, box: tuple[float, float, float, float]
+) -> tuple[int, int, int, int]:
+    """x0, y0, x1, y1 of a region of the canvas that a box of the network's picture covers."""
     return (
-        max(region[0], int(window.left + left / window.scale)),
-        max(region[1], int(window.top + top / window.scale)),
-        min(region[2], int(np.ceil(window.left + right / window.scale))),
-        min(region[3], int(np.ceil(window.top + bottom / window.scale))),
+        max(region[0], int(window.left + box[0] / window.scale)),
+        max(region[1], int(window.top + box[1] / window.scale)),
+        min(region[2], int(np.ceil(window.left + box[2] / window.scale))),
+        min(region[3], int(np.ceil(window.top + box[3] / window.scale))),
     )
 
 
@@ -329,12 +336,7 @@ def _occupied(
         return x0, y0, x0, y0
     left, right = float(columns[0]) - _ROOM_PX, float(columns[-1]) + 1 + _ROOM_PX
     top, bottom = float(rows[0]) - _ROOM_PX, float(rows[-1]) + 1 + _ROOM_PX
-    return (
-        max(x0, int(window.left + left / window.scale)),
-        max(y0, int(window.top + top / window.scale)),
-        min(x1, int(np.ceil(window.left + right / window.scale))),
-        min(y1, int(np.ceil(window.top + bottom / window.scale))),
-    )
+    return _within((x0, y0, x1, y1), window, (left, top, right, bottom))
 
 
 def _lay_over(painted: np.ndarray, photos: _Fetched, seen: np.ndarray, pixel: float) -> None:

@@ -87,13 +87,14 @@ def test_looks_are_parts_and_groups_of_parts() -> None:
 
 
 def test_parts_come_from_whom_they_are_taken(
-    model: Reposer, red: Subject, blue: Subject, pose: Pose
+    model: Reposer, red: Subject, blue: Subject, pose: Pose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(looks, "gone_on", lambda *_: None)  # cloth that goes on is made up
     layer = draw_mix(model, [red, blue], shares(top=1.0), pose, SIZE)
     assert share_of_red(colour_at(layer, pose, *CHEST)) < 0.35
     assert share_of_red(colour_at(layer, pose, *SHIN)) > 0.65
     person = cv2.erode(red.mask, np.ones((5, 5))) > 0.9  # outlines are painted
-    assert layer.invented[person].mean() < 0.55 * layer.alpha[person].mean()
+    assert layer.invented[person].mean() < 0.5 * layer.alpha[person].mean()
 
 
 def test_strength_goes_from_one_to_the_other(
