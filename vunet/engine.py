@@ -133,12 +133,18 @@ class Result:
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
-    """The person of a photo, found once for many pictures; see `Engine.prepare`."""
+class Found:
+    """The person of a photo."""
 
     subject: Subject
     warnings: tuple[str, ...]
     """Plain sentences: joints that were guessed, other people."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared(Found):
+    """The person of a photo, found and read once for many pictures; see `Engine.prepare`."""
+
     unburdened: Unburdened | None = None
     """The same without what they carry; None if that is nothing."""
     reading: Reading | None = None
@@ -296,13 +302,13 @@ class Engine:
         subject, notes = self._seen_in(photo, person, "the photo", base=True)
         height, width = subject.image.shape[:2]
         if size is None or size >= max(height, width):
-            return photo if isinstance(photo, Prepared) else self._prepared(subject, notes)
+            return self._prepared(photo if isinstance(photo, Prepared) else Found(subject, notes))
         pose, canvas = _resized(subject.pose, (height, width), size)
         wh = (canvas[1], canvas[0])
         image, mask = (
             cv2.resize(x, wh, interpolation=cv2.INTER_AREA) for x in (subject.image, subject.mask)
         )
-        return self._prepared(Subject(image, mask, pose), notes)
+        return self._prepared(Found(Subject(image, mask, pose), notes))
 
     def repose(
         self,
@@ -641,12 +647,12 @@ class Engine:
 
     def _found(
         self, photo: ImageLike | Prepared, person: int | None, unnamed: str, *, base: bool = False
-    ) -> Prepared:
-        """The person of a photo, what was guessed, and what they carry."""
+    ) -> Found:
+        """The person of a photo, and what was guessed."""
         if isinstance(photo, Prepared):
             _ = self.model  # of the right kind
             return photo
-        return self._prepared(*self._seen_in(photo, person, unnamed, base=base))
+        return Found(*self._seen_in(photo, person, unnamed, base=base))
 
     def _seen_in(
         self, photo: ImageLike | Prepared, person: int | None, unnamed: str, *, base: bool
@@ -668,12 +674,14 @@ class Engine:
         warnings += [f"In {where}: {w[0].lower()}{w[1:]}" for w in guessed]
         return Subject(image, detection.mask, whole), tuple(warnings)
 
-    def _prepared(self, subject: Subject, warnings: tuple[str, ...]) -> Prepared:
+    def _prepared(self, found: Found) -> Prepared:
         """Somebody, and what they carry."""
-        config = self.model.config
+        if isinstance(found, Prepared):
+            return found
+        subject, warnings, config = found.subject, found.warnings, self.model.config
         if not (config.texture and config.garments):
             return Prepared(subject, warnings)
-        with self._lock:
+        with self._lock, _one_core_left():
             reading = read_photo(self.model, subject, amp=self.amp)
         parsed = reading.parsed
         assert parsed.garments is not None
@@ -684,7 +692,7 @@ class Engine:
 
     def _drawn(
         self,
-        people: Sequence[Prepared],
+        found: Sequence[Found],
         showing: Mapping[str, Sequence[Pose]],
         draw: Callable[..., Layer],
         faces: Sequence[Subject],
@@ -705,8 +713,7 @@ class Engine:
         if frame not in ("appearance", "pose"):
             raise EngineError(f"frame must be appearance or pose, got {frame!r}")
         self._check_size(size)
-        base = people[0]
-        subject = base.subject
+        subject = found[0].subject
         bags: tuple[Bag, ...] = ()
         resolved = resolving.result()
         self._check_background(background, resolved)
@@ -724,9 +731,11 @@ class Engine:
                 target = replace(with_limbs_of(target, subject.pose), size=canvas)
         target, canvas = _resized(target, canvas, size)
         warnings += _not_shown(showing, target)
+        turned = beside(self._turned_face, faces, target, canvas)
+        people = [self._prepared(somebody) for somebody in found]
+        base = people[0]
         if base.unburdened is not None and not stands_still(subject, target, canvas):
             subject, bags = base.bare, base.unburdened.bags
-        turned = beside(self._turned_face, faces, target, canvas)
         filling: list[Future[np.ndarray]] = []
 
         def fill() -> None:
@@ -869,18 +878,21 @@ class Engine:
 
 @contextlib.contextmanager
 def _one_core_left() -> Iterator[None]:
-    """Keep torch off one core, for what is done aside.
+    """Keep torch and OpenCV off one core, for what is done aside.
 
-    Its threads wait for each other all the time, and each time for the one that shares its core.
+    Their threads wait for each other all the time, and each time for the one that shares its core.
     Always, whether something is done aside or not: other threads round otherwise, and the same
     call is to give the same picture.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(max(1, threads - 1))
+    both = [(torch.get_num_threads(), torch.set_num_threads)]
+    both.append((cv2.getNumThreads(), cv2.setNumThreads))
+    for threads, use in both:
+        use(max(1, threads - 1))
     try:
         yield
     finally:
-        torch.set_num_threads(threads)
+        for threads, use in both:
+            use(threads)
 
 
 def _kept_looks(strength: float, n: int, *, given: bool) -> list[float]:

@@ -505,10 +505,16 @@ def _retouched(painted: Painted, views: Sequence[View], shares: Tensor, target: 
         target[0, :, :2].cpu().numpy(),
         sum(read[1:], read[0]),
     )
+    wearers = [v for v, share in zip(views, shares, strict=True) if float(share[geo.TORSO]) > 0]
+    width, *widths = (
+        float(geo.facing(joints)[0, :2].mean())  # of shoulders and hips
+        for joints in (target, *(view.joints for view in wearers))
+    )
     beyond = gone_on(
         to_array(painted.visibility)[..., 0],
         parts[0, geo.TORSO].float().cpu().numpy(),
         target[0, :, :2].cpu().numpy(),
+        min((abs(width - other) for other in widths), default=0.0),
     )
 
     def tensor(x: np.ndarray) -> Tensor:

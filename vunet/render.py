@@ -30,11 +30,15 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _CLIP_SHARE = 0.02
-_OUTLINE = 0.55
-"""Coverage at which the outline is drawn; a little inside, where colours are sure."""
+_OUTLINE, _STEEP = 0.5, 3.0
+"""Coverage at which the outline is drawn, and how many times as steep it is made: enlarging softens
+it, and so does the network where it is not sure of it. Half and half keeps the person as wide as
+people are (`_without_fringe` sees to the colours)."""
 _MIXED, _UNMIXED = 0.5, 0.7
-"""Least coverage round a pixel at which its colour is, and is no longer, taken from farther inside.
-Too high, and all insides of unsure coverage are blurred."""
+"""Least coverage round a pixel at which its painted colour is, and is no longer, taken from farther
+inside. Too high, and all insides of unsure coverage are blurred."""
+_SPREAD_PX = 7
+"""Of the network's pixels, over which colours just inside an outline are taken."""
 _NEGLIGIBLE = 0.02
 _ROOM_PX = 12
 """Pixels of the network's picture round the person that are worked on."""
@@ -42,7 +46,7 @@ _CONTRAST = 4.0
 """Exponent of the parts' shares in copied pixels: two parts laid half over each other blur."""
 _COARSE_PX = 2.0
 """Deviation in the network's pixels of the blur that parts coarse colours from fine detail."""
-_CRISP, _CRISP_PX = 1.7, 1.0
+_CRISP, _CRISP_PX = 0.8, 1.0
 """How much of the fine detail of what was painted is added to it once more, and what is fine: the
 deviation of a blur in the network's pixels."""
 _DETAIL_FROM, _DETAIL_WHOLE = 0.2, 0.5
@@ -239,12 +243,11 @@ def compose_layer(
     def enlarge(t: Tensor, interpolation: int = cv2.INTER_CUBIC) -> np.ndarray:
         return resample(to_array(t), to_window, region, interpolation)
 
-    part = resample(_crisp(to_array(painted.generated)), to_window, region, cv2.INTER_CUBIC)
     coverage = torch.sigmoid(painted.alpha_logits)
+    even = _without_fringe(_crisp(to_array(painted.generated)), coverage)
+    part = resample(even, to_window, region, cv2.INTER_CUBIC)
     cover = enlarge(coverage)[..., 0]
-    inner = enlarge(-F.max_pool2d(-coverage, 3, 1, 1), cv2.INTER_LINEAR)[..., 0]
-    # enlarging softens the outline: steepen it again
-    steep = float(np.clip(1 / to_window.scale, 1.0, 3.0)) / (2 - 2 * _OUTLINE)
+    steep = float(np.clip(_STEEP / to_window.scale, 1, _STEEP))  # small canvases would alias
     cover = cv2.addWeighted(cover, steep, cover, 0, 0.5 - steep * _OUTLINE)
     np.clip(cover, 0, 1, out=cover)
     _fade_edges(cover, to_window, region)
@@ -269,7 +272,7 @@ def compose_layer(
             there = invented[top:bottom, left:right]
             np.maximum(there, cover[here] * share, out=there)
     alpha[inside] = cover
-    _without_fringe(part, inner, 1 / to_window.scale, colour[inside])
+    colour[inside] = part
     return Layer(colour, alpha, invented, unmoved)
 
 
@@ -415,37 +418,23 @@ def _fade_edges(cover: np.ndarray, window: Window, region: tuple[int, int, int, 
         cover *= across
 
 
-def _without_fringe(
-    colour: np.ndarray, inner: np.ndarray, pixel: float, result: np.ndarray
-) -> None:
-    """Colours of the outline taken from just inside it, where no background is mixed in.
+def _without_fringe(painted: np.ndarray, coverage: Tensor) -> np.ndarray:
+    """Painted colours of the outline taken from just inside it, where no ground is mixed in.
+
+    What is copied needs none of it: of photos the outline is not copied in the first place.
 
     Args:
-        colour: (H, W, 3) float32.
-        inner: (H, W) float32 in [0, 1], least coverage within a network's pixel.
-        pixel: Size of a network's pixel in pixels of these pictures.
-        result: (H, W, 3) float32, written.
+        painted: (h, w, 3) float32.
+        coverage: (1, 1, h, w) in [0, 1].
     """
+    inner = to_array(-F.max_pool2d(-coverage, 3, 1, 1))[..., 0]
     sure = np.clip((inner - _MIXED) / (_UNMIXED - _MIXED), 0, 1) ** 2
-    wh = (inner.shape[1], inner.shape[0])
-    step = max(1.0, 0.5 * pixel)  # blurred widely in any case: a reduced copy will do
-    small_wh = (max(1, round(wh[0] / step)), max(1, round(wh[1] / step)))
-    few, share = (cv2.resize(x, small_wh, interpolation=cv2.INTER_AREA) for x in (colour, sure))
-    side = max(3, round(3 * pixel / step) * 2 + 1)
-    total = cv2.blur(share, (side, side))
-    few = scaled(cv2.blur(scaled(few, share), (side, side)), 1 / np.maximum(total, 1e-3))
-    spread = cv2.resize(few, wh, interpolation=cv2.INTER_LINEAR)
+    total = cv2.blur(sure, (_SPREAD_PX, _SPREAD_PX))
+    spread = cv2.blur(scaled(painted, sure), (_SPREAD_PX, _SPREAD_PX))
+    spread = scaled(spread, 1 / np.maximum(total, np.float32(1e-3)))
     # far from any sure pixel (thin fingers) the colour stays
-    near = np.clip(total / 0.05, 0, 1).astype(np.float32)
-    trust = cv2.resize(near, wh, interpolation=cv2.INTER_LINEAR)
-
-    def blend(rows: slice) -> None:
-        part = spread[rows]
-        cv2.subtract(part, colour[rows], part)
-        scaled(part, trust[rows] * (1 - sure[rows]), part)
-        np.add(part, colour[rows], out=result[rows])
-
-    in_halves(blend, len(colour))
+    trust = np.clip(total / 0.05, 0, 1) * (1 - sure)
+    return painted + scaled(spread - painted, trust)
 
 
 def to_array(t: Tensor) -> np.ndarray:

@@ -17,6 +17,9 @@ import numpy as np
 from vunet.easing import smooth
 from vunet.raster import Raster
 
+_TURNED = 0.4
+"""Difference of widths from which a trunk has turned. Else what is not seen of it was hidden, as by
+arms, and does not lie beside what is seen."""
 _LEAST_FREE = 0.12
 """Share of the trunk that must not be seen, or all stays as it is."""
 _SEEN, _OF_ROW, _INSIDE = 0.55, 0.8, 0.5
@@ -38,18 +41,26 @@ _FROM, _TO = 0.55, 0.9
 """Share of copied pixels up to which a place is wholly covered, and from which not at all."""
 
 
-def gone_on(seen: np.ndarray, trunk: np.ndarray, joints: np.ndarray) -> np.ndarray | None:
-    """Where each place of a trunk comes from that is not seen; None if there is little of it.
+def gone_on(
+    seen: np.ndarray, trunk: np.ndarray, joints: np.ndarray, turn: float
+) -> np.ndarray | None:
+    """Where each place of a trunk comes from that is not seen.
+
+    None if there is little of it, or the trunk has hardly turned.
 
     Args:
         seen: (H, W) float32 in [0, 1], share of copied pixels.
         trunk: (H, W) float32 in [0, 1], share of the trunk.
         joints: (J, 2) the network's joints.
+        turn: Difference of the trunk's widths in the photo and in the new pose, which are about 1
+            from the front, 0 from the side and -1 from behind, as `geometry.facing` has them.
 
     Returns:
         (H, W, 3) float32: x and y in pixels from a place to where its pixel is, and the share in
         [0, 1] that this has there.
     """
+    if turn < _TURNED:
+        return None
     if float((trunk * (1 - seen)).sum()) < _LEAST_FREE * float(trunk.sum()) + 1:
         return None
     start, end = joints[5:7].mean(0), joints[11:13].mean(0)

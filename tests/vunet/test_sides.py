@@ -10,6 +10,8 @@ from vunet import geometry as geo
 from vunet.sides import gone_on
 
 SIZE = (256, 192)
+TURN = 0.9
+"""From the front to the side."""
 
 
 def joints(angle_deg: float = 0.0) -> np.ndarray:
@@ -45,7 +47,7 @@ def test_stripes_go_on_to_the_other_side(angle_deg: float) -> None:
     stripes[(np.arange(SIZE[0]) // 5) % 2 == 0] = 1
     stripes = turned(stripes, angle_deg)
     seen, trunk = half_seen(angle_deg=angle_deg)
-    found = gone_on(seen, trunk, joints(angle_deg))
+    found = gone_on(seen, trunk, joints(angle_deg), TURN)
     assert found is not None
     there = np.zeros(SIZE, np.float32)
     there[88:150, 92:122] = 1
@@ -58,7 +60,7 @@ def test_stripes_go_on_to_the_other_side(angle_deg: float) -> None:
 
 
 def test_it_begins_without_a_seam() -> None:
-    found = gone_on(*half_seen(), joints())
+    found = gone_on(*half_seen(), joints(), TURN)
     assert found is not None
     moves = found[120, 89:120, 0]
     assert np.abs(moves[0]) < 3
@@ -68,27 +70,27 @@ def test_it_begins_without_a_seam() -> None:
 
 def test_what_is_seen_stays() -> None:
     seen, trunk = half_seen()
-    found = gone_on(seen, trunk, joints())
+    found = gone_on(seen, trunk, joints(), TURN)
     assert found is not None
     assert found[..., 2][seen > 0.95].max() < 0.01
     assert found[..., 2][trunk < 0.01].max() == 0
 
 
 def test_hems_askew_are_left_to_the_network() -> None:
-    found = gone_on(*half_seen(), joints())
+    found = gone_on(*half_seen(), joints(), TURN)
     assert found is not None
     assert found[176:178, 92:122, 2].max() < 0.05
 
 
 @pytest.mark.parametrize("upto", [66, 68, 126])
 def test_nothing_goes_on_where_nothing_or_all_is_seen(upto: int) -> None:
-    assert gone_on(*half_seen(upto), joints()) is None
+    assert gone_on(*half_seen(upto), joints(), TURN) is None
 
 
 def test_a_row_that_shows_nothing_follows_its_neighbours() -> None:
     seen, trunk = half_seen()
     seen[110:116] = 0
-    found = gone_on(seen, trunk, joints())
+    found = gone_on(seen, trunk, joints(), TURN)
     assert found is not None
     np.testing.assert_allclose(found[112, 95:120, 0], found[105, 95:120, 0], atol=1.5)
 
@@ -96,5 +98,9 @@ def test_a_row_that_shows_nothing_follows_its_neighbours() -> None:
 @pytest.mark.parametrize("points", ["same", "off"])
 def test_odd_trunks_break_nothing(points: str) -> None:
     x = joints() if points == "off" else np.full((geo.JOINTS, 2), 96.0)
-    found = gone_on(*half_seen(), x + (5000 if points == "off" else 0))
+    found = gone_on(*half_seen(), x + (5000 if points == "off" else 0), TURN)
     assert found is None or np.isfinite(found).all()
+
+
+def test_who_has_hardly_turned_keeps_what_was_painted() -> None:
+    assert gone_on(*half_seen(), joints(), 0.2) is None

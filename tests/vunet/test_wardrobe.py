@@ -107,6 +107,7 @@ def test_legs_that_no_photo_shows_have_folds_and_are_told(
     painted, _, _ = posed()
     above = int(HALF_SHOWN * len(image))
     assert np.abs(image[:above].astype(int) - painted[:above]).mean() < 2
+    assert detail(image, legs) > 1.2 * detail(painted, legs)
     monkeypatch.setattr(render, "_CRISP", 0.0)  # as the network paints: sharpening makes no folds
     soft, _, _ = posed()
     assert detail(image, legs) > 1.3 * detail(soft, legs)
