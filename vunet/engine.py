@@ -884,15 +884,14 @@ def _one_core_left() -> Iterator[None]:
     Always, whether something is done aside or not: other threads round otherwise, and the same
     call is to give the same picture.
     """
-    both = [(torch.get_num_threads(), torch.set_num_threads)]
-    both.append((cv2.getNumThreads(), cv2.setNumThreads))
-    for threads, use in both:
-        use(max(1, threads - 1))
+    networks, pictures = torch.get_num_threads(), cv2.getNumThreads()
+    torch.set_num_threads(max(1, networks - 1))
+    cv2.setNumThreads(max(1, pictures - 1))
     try:
         yield
     finally:
-        for threads, use in both:
-            use(threads)
+        torch.set_num_threads(networks)
+        cv2.setNumThreads(pictures)
 
 
 def _kept_looks(strength: float, n: int, *, given: bool) -> list[float]:

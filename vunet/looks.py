@@ -47,6 +47,7 @@ from vunet.render import (
 )
 from vunet.sides import gone_on
 from vunet.skirts import draped, may_hang, skirt_of
+from vunet.trousers import Legs, gap, legs_of
 from vunet.unseen import continued, rows_of
 
 LOOKS: dict[str, tuple[int, ...]] = {
@@ -72,6 +73,7 @@ _MADE_BACK = 0.5
 """What a back made of a front loses against a photo of the back."""
 _LEGS = (tuple(range(8, 14)), tuple(range(10, 14)), (12, 13))
 """What is lent where no thigh, no shin or no foot is seen."""
+_THIGHS, _SHINS = (8, 9), (10, 11)
 _LEAST_LENT = 4.0
 """Cells of 4 x 4 in the new picture, below which nothing is lent."""
 _LEAST_FREE = 60.0
@@ -354,6 +356,64 @@ def _draped(model: Reposer, view: View, target: Tensor) -> View:
     return replace(view, warped=warped, hung=laid, over=over)
 
 
+def _dressed(painted: Painted, views: Sequence[View], shares: Tensor, target: Tensor) -> Painted:
+    """The picture with skirts where they hang and none where nobody wears any.
+
+    `shares` (N, P) say whose look each part has.
+    """
+    return _hung_over(_parted(painted, views, shares, target), views, shares, target)
+
+
+def _parted(painted: Painted, views: Sequence[View], shares: Tensor, target: Tensor) -> Painted:
+    """The picture without what was filled in between the legs of trousers, see `trousers`."""
+    if painted.warped is None:
+        return painted
+    worn = [
+        (view, float(share[list(_THIGHS)].mean()))
+        for view, share in zip(views, shares, strict=True)
+        if float(share[list(_THIGHS)].max()) > 0
+    ]
+    found = [(_legs_in(view), share) for view, share in worn]
+    legs = [(whose, share) for whose, share in found if whose is not None]
+    if not legs or len(legs) < len(found):
+        return painted
+    legs.sort(key=lambda found: -found[1])
+    size = (painted.alpha_logits.shape[2], painted.alpha_logits.shape[3])
+    if not all(whose.bare for whose, _ in legs):
+        return painted
+    empty = gap(
+        legs[0][0],
+        target[0, :, :2].cpu().numpy(),
+        float(geo.body_scale(target)),
+        size,
+    )
+    if not empty.any():
+        return painted
+    parts = _shares_of(painted.warped.part_logits, painted)
+    others = parts[:, [geo.TORSO, *geo.ARMS]].sum(1, keepdim=True)
+    left = 1 - torch.from_numpy(empty)[None, None].to(others) * (1 - others)
+    sure = torch.logit(left.clamp(1e-4, 1 - 1e-4))
+    return replace(painted, alpha_logits=torch.minimum(painted.alpha_logits, sure))
+
+
+def _legs_in(view: View) -> Legs | None:
+    """How somebody's legs are dressed in their photo; None where that is not seen."""
+    warped = view.warped
+    if warped is None or warped.garments is None:
+        return None
+    shares = warped.source_logits.softmax(1)[0]
+    hanging = torch.sigmoid(warped.garments[0, 0])
+    thighs, shins = (shares[list(p)].float().cpu().numpy() for p in (_THIGHS, _SHINS))
+    unit = shares.shape[1] / view.mask.shape[2]
+    return legs_of(
+        thighs,
+        shins,
+        hanging.float().cpu().numpy(),
+        unit * view.joints[0, :, :2].cpu().numpy(),
+        unit * float(geo.body_scale(view.joints)),
+    )
+
+
 def _hung_over(painted: Painted, views: Sequence[View], shares: Tensor, target: Tensor) -> Painted:
     """The picture with skirts where they hang; `shares` (N, P) say whose is drawn."""
     over = [
@@ -471,7 +531,7 @@ def _trunk_of(pose: Pose, size: tuple[int, int]) -> Trunk:
 def _paint(model: Reposer, view: View, target: Tensor, amp: bool) -> Painted:
     painted = model.paint(view.latents, target, view.warped, source=view.joints, amp=amp)
     shares = torch.ones(1, len(geo.PARTS), device=target.device)
-    return _hung_over(_retouched(painted, [view], shares, target), [view], shares, target)
+    return _dressed(_retouched(painted, [view], shares, target), [view], shares, target)
 
 
 def _retouched(painted: Painted, views: Sequence[View], shares: Tensor, target: Tensor) -> Painted:
@@ -705,7 +765,7 @@ def _merge(
     warps = [v.warped for v in parted if v.warped is not None]
     together = merged(warps) if warps else None
     painted = model.paint(mixed, target, together, source=views[best].joints, amp=amp)
-    painted = _hung_over(_retouched(painted, parted, shares, target), parted, shares, target)
+    painted = _dressed(_retouched(painted, parted, shares, target), parted, shares, target)
     return compose_layer(painted, photos, window, canvas)
 
 
