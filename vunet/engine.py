@@ -876,22 +876,33 @@ class Engine:
         )
 
 
+_SHARING = threading.Lock()
+_sharers: list[tuple[int, int]] = []
+"""Threads of torch and OpenCV before the first of those who leave a core, once for each of them."""
+
+
 @contextlib.contextmanager
 def _one_core_left() -> Iterator[None]:
     """Keep torch and OpenCV off one core, for what is done aside.
 
     Their threads wait for each other all the time, and each time for the one that shares its core.
     Always, whether something is done aside or not: other threads round otherwise, and the same
-    call is to give the same picture.
+    call is to give the same picture. The numbers are the process's: the last of several engines
+    that leave a core gives it back.
     """
-    networks, pictures = torch.get_num_threads(), cv2.getNumThreads()
-    torch.set_num_threads(max(1, networks - 1))
-    cv2.setNumThreads(max(1, pictures - 1))
+    with _SHARING:
+        first = (torch.get_num_threads(), cv2.getNumThreads())
+        _sharers.append(_sharers[0] if _sharers else first)
+        torch.set_num_threads(max(1, _sharers[0][0] - 1))
+        cv2.setNumThreads(max(1, _sharers[0][1] - 1))
     try:
         yield
     finally:
-        torch.set_num_threads(networks)
-        cv2.setNumThreads(pictures)
+        with _SHARING:
+            networks, pictures = _sharers.pop()
+            if not _sharers:
+                torch.set_num_threads(networks)
+                cv2.setNumThreads(pictures)
 
 
 def _kept_looks(strength: float, n: int, *, given: bool) -> list[float]:

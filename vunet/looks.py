@@ -10,6 +10,7 @@
                  +-- skirts hung between parted legs -----+
                                                           |
     what was painted and not seen: in the photo's colours, continued from what is seen (`unseen`)
+    what was filled in between the legs of trousers: nobody's (`trousers`)
 
 Gains say which photo's pixels are copied where; latents are mixed likewise, so that what no photo
 shows is painted in the look of the photo that is nearest to showing it.
@@ -45,9 +46,9 @@ from vunet.render import (
     target_window,
     to_array,
 )
-from vunet.sides import gone_on
+from vunet.sides import gone_on, turn_of
 from vunet.skirts import draped, may_hang, skirt_of
-from vunet.trousers import Legs, gap, legs_of
+from vunet.trousers import Legs, gap, legs_of, widest
 from vunet.unseen import continued, rows_of
 
 LOOKS: dict[str, tuple[int, ...]] = {
@@ -74,6 +75,8 @@ _MADE_BACK = 0.5
 _LEGS = (tuple(range(8, 14)), tuple(range(10, 14)), (12, 13))
 """What is lent where no thigh, no shin or no foot is seen."""
 _THIGHS, _SHINS = (8, 9), (10, 11)
+_WEARS = 0.05
+"""Share of a photo's legs in the look from which they count."""
 _LEAST_LENT = 4.0
 """Cells of 4 x 4 in the new picture, below which nothing is lent."""
 _LEAST_FREE = 60.0
@@ -368,29 +371,20 @@ def _parted(painted: Painted, views: Sequence[View], shares: Tensor, target: Ten
     """The picture without what was filled in between the legs of trousers, see `trousers`."""
     if painted.warped is None:
         return painted
-    worn = [
-        (view, float(share[list(_THIGHS)].mean()))
-        for view, share in zip(views, shares, strict=True)
-        if float(share[list(_THIGHS)].max()) > 0
-    ]
-    found = [(_legs_in(view), share) for view, share in worn]
-    legs = [(whose, share) for whose, share in found if whose is not None]
-    if not legs or len(legs) < len(found):
+    each = [share[[*_THIGHS, *_SHINS]] for share in shares]
+    wearers = [v for v, share in zip(views, each, strict=True) if float(share.max()) > _WEARS]
+    if any(set(view.made) & set(geo.LEGS) for view in wearers):
+        return painted  # thighs of one and shins of another are no measure
+    legs = [whose for view in wearers if (whose := _legs_in(view)) is not None]
+    if not legs:
         return painted
-    legs.sort(key=lambda found: -found[1])
     size = (painted.alpha_logits.shape[2], painted.alpha_logits.shape[3])
-    if not all(whose.bare for whose, _ in legs):
-        return painted
-    empty = gap(
-        legs[0][0],
-        target[0, :, :2].cpu().numpy(),
-        float(geo.body_scale(target)),
-        size,
-    )
+    pose, scale = target[0, :, :2].cpu().numpy(), float(geo.body_scale(target))
+    empty = gap(widest(legs), pose, scale, size)
     if not empty.any():
         return painted
     parts = _shares_of(painted.warped.part_logits, painted)
-    others = parts[:, [geo.TORSO, *geo.ARMS]].sum(1, keepdim=True)
+    others = parts[:, [geo.HEAD, geo.TORSO, *geo.ARMS, *geo.LEGS[4:]]].sum(1, keepdim=True)
     left = 1 - torch.from_numpy(empty)[None, None].to(others) * (1 - others)
     sure = torch.logit(left.clamp(1e-4, 1 - 1e-4))
     return replace(painted, alpha_logits=torch.minimum(painted.alpha_logits, sure))
@@ -408,6 +402,7 @@ def _legs_in(view: View) -> Legs | None:
     return legs_of(
         thighs,
         shins,
+        shares[geo.SKIRT].float().cpu().numpy(),
         hanging.float().cpu().numpy(),
         unit * view.joints[0, :, :2].cpu().numpy(),
         unit * float(geo.body_scale(view.joints)),
@@ -565,16 +560,16 @@ def _retouched(painted: Painted, views: Sequence[View], shares: Tensor, target: 
         target[0, :, :2].cpu().numpy(),
         sum(read[1:], read[0]),
     )
-    wearers = [v for v, share in zip(views, shares, strict=True) if float(share[geo.TORSO]) > 0]
-    width, *widths = (
-        float(geo.facing(joints)[0, :2].mean())  # of shoulders and hips
-        for joints in (target, *(view.joints for view in wearers))
-    )
+    turns = [
+        turn_of(view.joints[0].cpu().numpy(), target[0].cpu().numpy())
+        for view, share in zip(views, shares, strict=True)
+        if float(share[geo.TORSO]) > _WEARS
+    ]
     beyond = gone_on(
         to_array(painted.visibility)[..., 0],
         parts[0, geo.TORSO].float().cpu().numpy(),
         target[0, :, :2].cpu().numpy(),
-        min((abs(width - other) for other in widths), default=0.0),
+        min(turns, default=0.0),
     )
 
     def tensor(x: np.ndarray) -> Tensor:

@@ -421,7 +421,8 @@ def _fade_edges(cover: np.ndarray, window: Window, region: tuple[int, int, int, 
 def _without_fringe(painted: np.ndarray, coverage: Tensor) -> np.ndarray:
     """Painted colours of the outline taken from just inside it, where no ground is mixed in.
 
-    What is copied needs none of it: of photos the outline is not copied in the first place.
+    What is copied needs none of it: of photos the outline is not copied in the first place, but of
+    coarse ones, whose outlines are a pixel.
 
     Args:
         painted: (h, w, 3) float32.

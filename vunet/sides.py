@@ -13,13 +13,18 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import torch
 
+from vunet import geometry as geo
 from vunet.easing import smooth
 from vunet.raster import Raster
 
-_TURNED = 0.4
-"""Difference of widths from which a trunk has turned. Else what is not seen of it was hidden, as by
-arms, and does not lie beside what is seen."""
+_TURNED = (0.2, 0.35)
+"""Turns up to which a trunk has not turned, and from which it has. Of one that has not, what is not
+seen was hidden, as by arms, and does not lie beside what is seen."""
+_ASIDE, _NARROW = 0.1, 0.7
+"""How far a nose lies beside the ears' middle at least, in body scales, in a head turned aside; how
+wide a trunk is at most that is turned aside with it."""
 _LEAST_FREE = 0.12
 """Share of the trunk that must not be seen, or all stays as it is."""
 _SEEN, _OF_ROW, _INSIDE = 0.55, 0.8, 0.5
@@ -41,6 +46,33 @@ _FROM, _TO = 0.55, 0.9
 """Share of copied pixels up to which a place is wholly covered, and from which not at all."""
 
 
+def turn_of(before: np.ndarray, after: np.ndarray) -> float:
+    """How far a trunk has turned: about 0 where it has not, 1 from the front to the side.
+
+    Args:
+        before: (J, 3) x, y and sureness of the network's joints in the photo.
+        after: The same of the new pose.
+    """
+    (width, aside), (other, other_side) = _side_of(before), _side_of(after)
+    if aside * other_side < -(_ASIDE**2) and max(abs(width), abs(other)) < _NARROW:
+        return 1.0  # from one side to the other
+    return abs(width - other)
+
+
+def _side_of(joints: np.ndarray) -> tuple[float, float]:
+    """A trunk's width across, 1 from the front, 0 from the side and -1 from behind.
+
+    And how far aside the nose looks, in body scales.
+    """
+    x = joints[:, :2]
+    scale = float(geo.body_scale(torch.from_numpy(joints[None]).float()))
+    down = x[11:13].mean(0) - x[5:7].mean(0)
+    down = down / max(float(np.linalg.norm(down)), 1e-6)
+    across = np.array([down[1], -down[0]]) / scale
+    width = (1.4 * (x[5] - x[6]) + 2 * (x[11] - x[12])) @ across / 2
+    return float(width), float((x[0] - x[3:5].mean(0)) @ across)
+
+
 def gone_on(
     seen: np.ndarray, trunk: np.ndarray, joints: np.ndarray, turn: float
 ) -> np.ndarray | None:
@@ -52,14 +84,14 @@ def gone_on(
         seen: (H, W) float32 in [0, 1], share of copied pixels.
         trunk: (H, W) float32 in [0, 1], share of the trunk.
         joints: (J, 2) the network's joints.
-        turn: Difference of the trunk's widths in the photo and in the new pose, which are about 1
-            from the front, 0 from the side and -1 from behind, as `geometry.facing` has them.
+        turn: How far the trunk has turned since the photo, see `turn_of`.
 
     Returns:
         (H, W, 3) float32: x and y in pixels from a place to where its pixel is, and the share in
         [0, 1] that this has there.
     """
-    if turn < _TURNED:
+    turned = float(np.clip((turn - _TURNED[0]) / (_TURNED[1] - _TURNED[0]), 0, 1))
+    if turned <= 0:
         return None
     if float((trunk * (1 - seen)).sum()) < _LEAST_FREE * float(trunk.sum()) + 1:
         return None
@@ -91,7 +123,7 @@ def gone_on(
     sure = sure * (1 - smooth((along - _HEM[0]) / (_HEM[1] - _HEM[0])))
     rows = np.repeat(sure, size[0], axis=1)
     laid = raster.laid(np.dstack([move, rows]).astype(np.float32), (0, 0, width, height))
-    share = laid[..., 1] * np.clip((trunk - 0.3) / 0.3, 0, 1)
+    share = turned * laid[..., 1] * np.clip((trunk - 0.3) / 0.3, 0, 1)
     share *= 1 - smooth((seen - _FROM) / (_TO - _FROM))
     return np.dstack([laid[..., :1] * across.astype(np.float32), share]).astype(np.float32)
 

@@ -258,6 +258,11 @@ def _hung(
     return places.astype(np.float32), np.clip(shape, 0, 1)
 
 
+def amid(values: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """(S,) mean of values (H, W) between points (S, 2) of both legs, x, y in pixels."""
+    return np.mean([_at(values, one + (other - one) * u) for u in _BAND], axis=0)
+
+
 def _hem(lab: np.ndarray, hanging: np.ndarray, legs: list[np.ndarray]) -> float | None:
     """Where along the legs cloth between them ends; None where there is none.
 
@@ -266,10 +271,10 @@ def _hem(lab: np.ndarray, hanging: np.ndarray, legs: list[np.ndarray]) -> float 
     """
     share = np.linspace(0, 1, _STEPS)
     a, b = (_along(leg, share) for leg in legs)
-    amid = np.mean([_at(hanging, a + (b - a) * u) for u in _BAND], axis=0)
-    over = np.flatnonzero((share > _HIGHEST) & (amid < 0.5))
+    cloth = amid(hanging, a, b)
+    over = np.flatnonzero((share > _HIGHEST) & (cloth < 0.5))
     read = float(share[over[0]]) if len(over) else _LONGEST
-    if read < _HIGHEST + _INSIDE or amid[(share > _FROM) & (share < read)].mean() < _BETWEEN:
+    if read < _HIGHEST + _INSIDE or cloth[(share > _FROM) & (share < read)].mean() < _BETWEEN:
         return None
     colours = [_at(lab, leg) * [0.7, 1, 1] for leg in (a, b)]
     up = round(_ABOVE * _STEPS)

@@ -3,38 +3,43 @@
 Where legs part, the network is not always sure that no skirt hangs between them, and fills the gap
 to the knees. Who wears none has two legs, about as wide as in the photo:
 
-    photo: no hanging cloth over the thighs, legs so wide --+
-    pose: what lies between the legs -----------------------+--> what is nobody's there
+    photo: no hanging cloth on thighs and between them, legs so wide --+
+    pose: what lies between the legs ----------------------------------+--> what is nobody's there
 
 All in the network's frames.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from vunet.easing import smooth
+from vunet.skirts import amid
 
 _THIGHS, _SHINS = ((11, 13), (12, 14)), ((13, 15), (14, 16))
 """Joints of the network between which they lie, left and right."""
-_HANGS = 0.25
-"""Share of the thighs over which hanging cloth is read, from which there may be some."""
+_HANGS, _AMID = 0.25, 0.25
+"""Shares of the legs' area, and of what lies between the thighs, over which hanging cloth is read,
+from which there may be some."""
+_HEIGHTS = np.linspace(0.3, 0.7, 9)[:, None]
+"""Where between the thighs, as shares of them: below jackets, above most hems."""
 _LEAST = 0.06
 """Least area of a limb that is measured, in squared body scales."""
 _FORESHORTENED = 0.55
 """Least length of one, in body scales."""
 _ROWS = 6
 """Pieces of a limb whose widths are measured."""
-_WIDTHS = (0.1, 0.4)
-"""Half a leg's width at least and at most, in body scales."""
+_WIDTHS = (0.14, 0.4)
+"""Half a leg's width at least and at most, in body scales: some of it may be hidden."""
 _LOOSE = 1.15
 """How much wider a leg may be than in the photo: thighs are from the side, and cloth hangs."""
-_WHOLE, _SHORT, _NEARER = 0.75, 0.5, 2.0
+_WHOLE, _SHORT, _NEARER = 0.75, 0.5, 4.0
 """Lengths of the shorter thigh, in body scales, from which legs lie in the picture's plane, and at
-which they come so far out of it that they are up to that much wider. Shorter ones, as of those who
+which they come so far out of it that they may be that much wider. Shorter ones, as of those who
 sit, are left alone."""
 _FADE = 0.3
 """In widths of a leg, how far beyond it what is nobody's fades in."""
@@ -55,23 +60,41 @@ class Legs:
 
 
 def legs_of(
-    thighs: np.ndarray, shins: np.ndarray, hanging: np.ndarray, joints: np.ndarray, scale: float
+    thighs: np.ndarray,
+    shins: np.ndarray,
+    skirt: np.ndarray,
+    hanging: np.ndarray,
+    joints: np.ndarray,
+    scale: float,
 ) -> Legs | None:
     """The legs of somebody in a photo; None where too little is seen of them.
 
     Args:
         thighs: (2, H, W) float32 in [0, 1], share of both thighs in each place.
         shins: (2, H, W) the same of shins.
+        skirt: (H, W) the same of a skirt.
         hanging: (H, W) float32 in [0, 1], how surely each shows cloth that may hang.
         joints: (J, 2) the network's joints, in these places.
         scale: The body's, likewise.
     """
-    thigh = _half_widths(thighs, _THIGHS, joints, scale)
-    if thigh is None:
+    widths = [_half_widths(x, b, joints, scale) for x, b in ((thighs, _THIGHS), (shins, _SHINS))]
+    thigh, shin = widths
+    if thigh is None or shin is None:
         return None
-    shin = _half_widths(shins, _SHINS, joints, scale)
-    hangs = float((thighs.sum(0) * hanging).sum() / thighs.sum())
-    return Legs(hangs < _HANGS, thigh, np.full_like(thigh, thigh[-1]) if shin is None else shin)
+    legs = thighs.sum(0) + skirt
+    hangs = float((legs * hanging).sum() / legs.sum())
+    one, other = (joints[a] + (joints[b] - joints[a]) * _HEIGHTS for a, b in _THIGHS)
+    bare = hangs < _HANGS and float(amid(hanging, one, other).mean()) < _AMID
+    return Legs(bare, thigh, shin)
+
+
+def widest(legs: Sequence[Legs]) -> Legs:
+    """Legs as wide as the widest of some, bare where all are."""
+    return Legs(
+        all(one.bare for one in legs),
+        np.max([one.thigh for one in legs], axis=0),
+        np.max([one.shin for one in legs], axis=0),
+    )
 
 
 def _half_widths(
@@ -97,18 +120,20 @@ def gap(legs: Legs, joints: np.ndarray, scale: float, size: tuple[int, int]) -> 
     """(H, W) float32 in [0, 1], what is nobody's between the legs of a pose.
 
     Args:
-        legs: Whose.
+        legs: Whose; nothing is nobody's where they are not bare.
         joints: (J, 2) x, y of the pose in pixels.
         scale: The body's, in pixels.
         size: (H, W).
     """
     height, width = (n // _STEP for n in size)
-    ring = np.concatenate([joints[11:13].mean(0)[None], joints[[13, 15, 16, 14]]]) / _STEP
-    between = np.zeros((height, width), np.uint8)
-    corners = np.clip(np.rint(16 * (ring - 0.5)), -(2**20), 2**20).astype(np.int32)
-    cv2.fillPoly(between, [corners], 1, cv2.LINE_8, 4)
     shorter = min(float(np.linalg.norm(joints[b] - joints[a])) for a, b in _THIGHS) / scale
-    if not legs.bare or shorter < _SHORT or not between.any():
+    if not legs.bare or shorter < _SHORT:
+        return np.zeros(size, np.float32)
+    ring = np.concatenate([joints[11:13].mean(0)[None], joints[[13, 15, 16, 14]]]) / _STEP
+    inside = np.zeros((height, width), np.uint8)
+    corners = np.clip(np.rint(16 * (ring - 0.5)), -(2**20), 2**20).astype(np.int32)
+    cv2.fillPoly(inside, [corners], 1, cv2.LINE_8, 4)
+    if not inside.any():
         return np.zeros(size, np.float32)
     place = (np.indices((height, width))[::-1].reshape(2, -1).T + 0.5) * _STEP
     wider = _LOOSE * np.interp(shorter, (_SHORT, _WHOLE), (_NEARER, 1))
@@ -120,5 +145,5 @@ def gap(legs: Legs, joints: np.ndarray, scale: float, size: tuple[int, int]) -> 
             away = np.linalg.norm(place - a - at[:, None] * along, axis=1)
             half = np.interp(_ROWS * at, np.arange(_ROWS) + 0.5, wide)
             off = np.minimum(off, away / (wider * half * scale))
-    empty = smooth((off - 1) / _FADE).reshape(height, width) * between
+    empty = smooth((off - 1) / _FADE).reshape(height, width) * inside
     return cv2.resize(empty.astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR)

@@ -662,3 +662,20 @@ def test_others_lend_their_looks_and_not_their_bags(engine: Engine, with_bag: Pr
 def test_a_base_keeps_its_bag_in_a_mix(engine: Engine, with_bag: Prepared) -> None:
     result = engine.mix(with_bag, {"top": PERSON}, "hands_on_hips")
     assert greens(result.image)[where_it_hangs(with_bag, result)].all()
+
+
+def test_engines_that_draw_at_once_give_their_core_back() -> None:
+    """Contexts that overlap and do not nest, as of two engines in two threads."""
+    from vunet.engine import _one_core_left
+
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    one, other = _one_core_left(), _one_core_left()
+    one.__enter__()
+    inside = torch.get_num_threads(), cv2.getNumThreads()
+    other.__enter__()
+    assert (torch.get_num_threads(), cv2.getNumThreads()) == inside
+    one.__exit__(None, None, None)
+    assert (torch.get_num_threads(), cv2.getNumThreads()) == inside
+    other.__exit__(None, None, None)
+    assert (torch.get_num_threads(), cv2.getNumThreads()) == before
+    assert inside == tuple(max(1, threads - 1) for threads in before)

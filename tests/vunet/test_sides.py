@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vunet import geometry as geo
-from vunet.sides import gone_on
+from vunet.sides import gone_on, turn_of
 
 SIZE = (256, 192)
 TURN = 0.9
@@ -104,3 +104,33 @@ def test_odd_trunks_break_nothing(points: str) -> None:
 
 def test_who_has_hardly_turned_keeps_what_was_painted() -> None:
     assert gone_on(*half_seen(), joints(), 0.2) is None
+    shares = [gone_on(*half_seen(), joints(), turn) for turn in (0.22, 0.28, 0.4)]
+    most = [share[..., 2].max() for share in shares if share is not None]
+    assert most == sorted(most)
+    assert most[0] < 0.2
+    assert most[-1] > 0.95
+
+
+def body(yaw_deg: float, angle_deg: float = 0.0) -> np.ndarray:
+    """(21, 3) somebody who has turned by a yaw, lying at an angle."""
+    x = np.zeros((geo.JOINTS, 3))
+    x[:, :2], x[:, 2] = joints(), 1
+    c, s = np.cos(np.radians(yaw_deg)), np.sin(np.radians(yaw_deg))
+    for left, half in ((5, 36), (11, 25), (3, 12)):
+        x[left, 0], x[left + 1, 0] = 96 + half * c, 96 - half * c
+    x[[3, 4], 1], x[0] = 50, (96 + 15 * s, 52, 1)
+    a = np.radians(angle_deg)
+    turn = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])
+    x[:, :2] = (x[:, :2] - (96, 128)) @ turn.T + (96, 128)
+    return x
+
+
+@pytest.mark.parametrize("angle_deg", [0, 90, 200])
+def test_a_turn_is_one_of_the_trunk_and_not_of_the_picture(angle_deg: float) -> None:
+    front = body(0)
+    assert turn_of(front, body(0, angle_deg)) < 0.05
+    assert turn_of(front, body(20, angle_deg)) < 0.1
+    assert turn_of(front, body(90, angle_deg)) > 0.6
+    assert turn_of(front, body(180, angle_deg)) > 1.2
+    assert turn_of(body(-80), body(80, angle_deg)) > 0.6
+    assert turn_of(body(-80), body(-80, angle_deg)) < 0.05

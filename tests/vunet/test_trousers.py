@@ -11,11 +11,12 @@ import pytest
 import vunet
 from vunet import geometry as geo
 from vunet import looks
-from vunet.trousers import Legs, gap, legs_of
+from vunet.trousers import Legs, gap, legs_of, widest
 
 SIZE = (256, 192)
 SCALE = 80.0
-PERSON = Path(vunet.__file__).parents[1] / "apps" / "examples" / "person_1.jpg"
+EXAMPLES = Path(vunet.__file__).parents[1] / "apps" / "examples"
+NOTHING = np.zeros(SIZE, np.float32)
 
 
 def joints(apart: float, thigh: float = 68.0) -> np.ndarray:
@@ -42,22 +43,25 @@ def dressed(half: float = 0.16, *, bare: bool = True) -> Legs:
     return Legs(bare, np.full(6, half), np.full(6, half))
 
 
-@pytest.mark.parametrize("half", [10.0, 14.0, 20.0])
+@pytest.mark.parametrize("half", [12.0, 14.0, 20.0])
 def test_legs_are_as_wide_as_they_are_drawn(half: float) -> None:
     x = joints(26)
-    legs = legs_of(*limbs(x, half), np.zeros(SIZE, np.float32), x, SCALE)
+    legs = legs_of(*limbs(x, half), NOTHING, NOTHING, x, SCALE)
     assert legs is not None
     assert legs.bare
     np.testing.assert_allclose(SCALE * legs.thigh, half, rtol=0.15)
     np.testing.assert_allclose(SCALE * legs.shin, half, rtol=0.15)
 
 
-def test_who_wears_hanging_cloth_has_no_trousers() -> None:
+@pytest.mark.parametrize("hem", [120, 140, 158])
+@pytest.mark.parametrize("share", [0.1, 0.9])
+def test_who_wears_a_skirt_has_no_trousers(hem: int, share: float) -> None:
+    """Whether its cloth is moved as a skirt or with the thighs."""
     x = joints(26)
     thighs, shins = limbs(x, 14)
-    hanging = np.zeros(SIZE, np.float32)
-    hanging[:140] = 1  # a skirt over two thirds of the thighs
-    legs = legs_of(thighs, shins, hanging, x, SCALE)
+    wears = np.zeros(SIZE, np.float32)
+    wears[88:hem, 70:122] = 1
+    legs = legs_of(thighs * (1 - share * wears), shins, share * wears, wears, x, SCALE)
     assert legs is not None
     assert not legs.bare
     assert not gap(legs, joints(40), SCALE, SIZE).any()
@@ -65,10 +69,28 @@ def test_who_wears_hanging_cloth_has_no_trousers() -> None:
 
 def test_legs_that_are_not_seen_are_not_measured() -> None:
     x = joints(26)
-    nothing = np.zeros((2, *SIZE), np.float32)
-    assert legs_of(nothing, nothing, nothing[0], x, SCALE) is None
+    nobody = np.zeros((2, *SIZE), np.float32)
+    assert legs_of(nobody, nobody, NOTHING, NOTHING, x, SCALE) is None
     sitting = joints(26, thigh=20)
-    assert legs_of(*limbs(sitting, 14), nothing[0], sitting, SCALE) is None
+    assert legs_of(*limbs(sitting, 14), NOTHING, NOTHING, sitting, SCALE) is None
+    thighs, shins = limbs(x, 14)  # as far as the photo shows them
+    assert legs_of(thighs, 0 * shins, NOTHING, NOTHING, x, SCALE) is None
+
+
+def test_half_hidden_legs_are_not_thin() -> None:
+    x = joints(26)
+    thighs, shins = limbs(x, 14)
+    thighs[:, 105:130] = 0  # a bag before them
+    legs = legs_of(thighs, shins, NOTHING, NOTHING, x, SCALE)
+    assert legs is not None
+    assert legs.thigh.min() >= 0.14
+
+
+def test_of_several_photos_the_widest_legs_count() -> None:
+    both = widest([dressed(0.15), dressed(0.3)])
+    assert both.bare
+    np.testing.assert_array_equal(both.thigh, dressed(0.3).thigh)
+    assert not widest([dressed(), dressed(bare=False)]).bare
 
 
 def test_between_parted_legs_is_nobody() -> None:
@@ -95,10 +117,19 @@ def test_legs_that_are_together_or_come_forward_are_left_alone(pose: np.ndarray)
     assert gap(dressed(), pose, SCALE, SIZE).max() < 0.01
 
 
-@pytest.mark.parametrize("far", [0, 10_000])
-def test_odd_legs_break_nothing(far: int) -> None:
-    for x in (np.full((geo.JOINTS, 2), 96.0), joints(40)):
-        assert np.isfinite(gap(dressed(), x + far, SCALE, SIZE)).all()
+def test_the_gap_closes_gently_as_legs_come_forward() -> None:
+    lengths = np.arange(68, 10, -0.5)
+    rooms = [float(gap(dressed(), joints(30, n), SCALE, SIZE).sum()) for n in lengths]
+    assert rooms[0] > 1500
+    assert rooms[-1] == 0
+    assert np.abs(np.diff(rooms)).max() < 0.1 * rooms[0]  # no step of half a pixel shuts it
+
+
+def test_odd_legs_break_nothing() -> None:
+    one_line = joints(40)
+    one_line[[13, 15]] = one_line[11]
+    for x in (np.full((geo.JOINTS, 2), 96.0), one_line, joints(40) + 10_000, joints(4000)):
+        assert np.isfinite(gap(dressed(), x, SCALE, SIZE)).all()
 
 
 def test_the_persons_trousers_part_when_they_walk(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +138,7 @@ def test_the_persons_trousers_part_when_they_walk(monkeypatch: pytest.MonkeyPatc
     engine = Engine.load("person")
 
     def between() -> int:
-        result = engine.repose(PERSON, pose="walking_right")
+        result = engine.repose(EXAMPLES / "person_1.jpg", pose="walking_right")
         hips, knees = (
             np.mean([result.pose.point(f"{side}_{joint}") for side in ("left", "right")], axis=0)
             for joint in ("hip", "knee")
@@ -118,3 +149,17 @@ def test_the_persons_trousers_part_when_they_walk(monkeypatch: pytest.MonkeyPatc
     assert between() < 50
     monkeypatch.setattr(looks, "_parted", lambda painted, *_: painted)
     assert between() > 150  # as the network leaves it
+
+
+def test_lent_legs_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a photo that ends at the hips there is nothing to measure."""
+    from vunet import Engine
+
+    engine = Engine.load("person")
+
+    def drawn() -> np.ndarray:
+        return engine.repose(EXAMPLES / "person_3.jpg", pose="running_left").mask
+
+    found = drawn()
+    monkeypatch.setattr(looks, "_parted", lambda painted, *_: painted)
+    np.testing.assert_array_equal(found, drawn())
