@@ -54,6 +54,8 @@ _MOST = 105.0
 """Degrees beyond which no face is seen."""
 _LONGEST = 0.3
 """Side of a triangle in widths of the face."""
+_CANDIDATES = 12
+"""Triangles of a mesh that are tried first for a place: the nearest by their middles."""
 _RIM = 0.16
 """Width of the face's soft border, in widths of the face."""
 _ROUND, _EVEN, _BROWS = 0.25, 0.1, 0.8
@@ -246,18 +248,33 @@ def _between(
     """
     _, nearest = KDTree(points).query(places)
     found = values[nearest].copy()
-    corners = [points[triangles[:, k]] for k in range(3)]
-    # shares are linear in x and y: all of them at once, (N, 3, T)
-    origin = barycentric(np.zeros((1, 2)), *corners)
-    slopes = [barycentric(np.eye(2)[[k]], *corners) - origin for k in range(2)]
-    whole = np.concatenate([places, np.ones((len(places), 1))], 1)
-    shares = np.einsum("nk,ktc->nct", whole, np.stack([*slopes, origin]), optimize=True)
-    least = shares.min(1)
-    within = least.argmax(1)
-    rows = np.flatnonzero(least[np.arange(len(places)), within] > -1e-6)
-    own = within[rows]
-    found[rows] = np.einsum("nc,nca->na", shares[rows, :, own], values[triangles[own]])
+    corners = points[triangles]  # (T, 3, 2)
+    few = min(_CANDIDATES, len(triangles))
+    _, candidates = KDTree(corners.mean(1)).query(places, few)
+    rows, own, shares = _containing(places, corners, candidates.reshape(len(places), few))
+    found[rows] = np.einsum("nc,nca->na", shares, values[triangles[own]])
+    rest = np.setdiff1d(np.arange(len(places)), rows)  # in slivers, or beyond them all
+    every = np.broadcast_to(np.arange(len(triangles)), (len(rest), len(triangles)))
+    rows, own, shares = _containing(places[rest], corners, every)
+    found[rest[rows]] = np.einsum("nc,nca->na", shares, values[triangles[own]])
     return found
+
+
+def _containing(
+    places: np.ndarray, corners: np.ndarray, candidates: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which places (N, 2) lie in one of their candidates (N, K) of triangles (T, 3, 2).
+
+    Returns:
+        Their (M,) rows, the (M,) triangles, and the (M, 3) shares of its corners.
+    """
+    count, few = candidates.shape
+    a, b, c = corners[candidates.ravel()].transpose(1, 0, 2)
+    shares = barycentric(np.repeat(places, few, axis=0), a, b, c).reshape(count, few, 3)
+    least = shares.min(2)
+    best = least.argmax(1)
+    rows = np.flatnonzero(least[np.arange(count), best] > -1e-6)
+    return rows, candidates[rows, best[rows]], shares[rows, best[rows]]
 
 
 def _averaged(values: np.ndarray, edges: np.ndarray) -> np.ndarray:

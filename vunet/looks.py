@@ -75,6 +75,8 @@ _MADE_BACK = 0.5
 _LEGS = (tuple(range(8, 14)), tuple(range(10, 14)), (12, 13))
 """What is lent where no thigh, no shin or no foot is seen."""
 _THIGHS, _SHINS = (8, 9), (10, 11)
+_NO_LEGS = (geo.HEAD, geo.TORSO, *geo.ARMS, *geo.LEGS[4:])
+"""What may lie between two legs."""
 _WEARS = 0.05
 """Share of a photo's legs in the look from which they count."""
 _LEAST_LENT = 4.0
@@ -383,8 +385,8 @@ def _parted(painted: Painted, views: Sequence[View], shares: Tensor, target: Ten
     empty = gap(widest(legs), pose, scale, size)
     if not empty.any():
         return painted
-    parts = _shares_of(painted.warped.part_logits, painted)
-    others = parts[:, [geo.HEAD, geo.TORSO, *geo.ARMS, *geo.LEGS[4:]]].sum(1, keepdim=True)
+    others = painted.warped.part_logits.softmax(1)[:, list(_NO_LEGS)].sum(1, keepdim=True)
+    others = F.interpolate(others, size=size, mode="bilinear")
     left = 1 - torch.from_numpy(empty)[None, None].to(others) * (1 - others)
     sure = torch.logit(left.clamp(1e-4, 1 - 1e-4))
     return replace(painted, alpha_logits=torch.minimum(painted.alpha_logits, sure))

@@ -538,7 +538,7 @@ class _Fetched:
     @cached_property
     def found(self) -> np.ndarray:
         """(H', W') how surely the photos show each pixel."""
-        return self.total[..., 3] * np.float32(1 / 255)
+        return cv2.extractChannel(self.total, 3) * np.float32(1 / 255)
 
 
 @torch.inference_mode()
@@ -552,8 +552,7 @@ def _fetch(
     subject, from_window, warped = carried.subject, carried.window, carried.warped
     x0, y0, x1, y1 = region
     weights = to_array(_decided(warped.weights))  # (h, w, P) at half of the network's size
-    wide = F.max_pool2d(F.max_pool2d(warped.weights, (5, 1), 1, (2, 0)), (1, 5), 1, (0, 2))
-    wide = to_array(wide)
+    wide = cv2.dilate(to_array(warped.weights), np.ones((5, 5), np.uint8))
     vacated = to_array(warped.vacated)  # (h, w, 1) at a quarter
     flow = to_array(warped.flow.flatten(1, 2))  # (h, w, 2P) at a quarter
     matrix = warped.transforms.matrix[0].double().cpu().numpy()
@@ -595,14 +594,16 @@ def _fetch(
         xs = np.arange(bx0, bx1, dtype=np.float32) + np.float32(0.5)
         ys = np.arange(by0, by1, dtype=np.float32) + np.float32(0.5)
         per_px = (reduced / from_window.scale).astype(np.float32)
-        u = (linear[0, 0] * xs + moved[0])[None].astype(np.float32) + (linear[0, 1] * ys).astype(
-            np.float32
-        )[:, None]
-        v = (linear[1, 0] * xs + moved[1])[None].astype(np.float32) + (linear[1, 1] * ys).astype(
-            np.float32
-        )[:, None]
-        u = u + shift[..., 0] * per_px[0] - np.float32(0.5)
-        v = v + shift[..., 1] * per_px[1] - np.float32(0.5)
+        u, v = (
+            np.add.outer(
+                (linear[k, 1] * ys).astype(np.float32),
+                (linear[k, 0] * xs + moved[k]).astype(np.float32),
+            )
+            for k in (0, 1)
+        )
+        for at, k in ((u, 0), (v, 1)):
+            at += per_px[k] * shift[..., k]
+            at -= np.float32(0.5)
         taken = cv2.remap(photo, u, v, cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT)
         view = (slice(by0 - y0, by1 - y0), slice(bx0 - x0, bx1 - x0))
         taken = scaled(taken, share[..., 0])

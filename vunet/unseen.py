@@ -111,11 +111,11 @@ def rows_of(image: np.ndarray, parts: np.ndarray, joints: np.ndarray) -> Rows:
             (_TO - _FROM) * length / _ROWS * down,
             (_COLUMNS, _ROWS),
         )
-        read = raster.read(np.dstack([image, parts[part]]))
-        weight = np.clip((read[..., 3] - 0.6) / 0.3, 0, 1)
+        read, share = raster.read(image), raster.read(parts[part])
+        weight = np.clip((share - 0.6) / 0.3, 0, 1)
         if part in _HALF_WIDTH:
             weight *= _sides(weight)
-        sums[part] = np.dstack([read[..., :3] * weight[..., None], weight]).sum(1) / _COLUMNS
+        sums[part] = np.dstack([read * weight[..., None], weight]).sum(1) / _COLUMNS
     return Rows(sums)
 
 

@@ -127,3 +127,12 @@ def test_masks_that_claim_a_pixel_twice_are_parted_by_the_skeletons() -> None:
     assert len(module._parted([(body(60), slim), (body(110), rest)])) == 1
     alone = [(body(60), masks[0])]
     assert module._parted(alone) is alone
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (3, 5), (8, 4), (40, 31)])
+def test_a_counted_median_is_numpys(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    for high in (2, 256):
+        image = rng.integers(0, high, (*shape, 3)).astype(np.uint8)
+        counted = [module._median(image, k) for k in range(3)]
+        assert counted == np.median(image.reshape(-1, 3), axis=0).astype(np.uint8).tolist()

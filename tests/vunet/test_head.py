@@ -8,6 +8,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import pytest
+from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
+from scipy.spatial import Delaunay
 from scipy.spatial.transform import Rotation
 
 from pose import Pose
@@ -235,3 +237,23 @@ def test_no_brow_of_another_face_stays_beside_a_turned_one(body: Pose) -> None:
     assert beside.sum() > 8
     assert np.median(result.colour[beside].mean(1)) > 60
     assert result.colour[86, 112].mean() < 45  # not so far away
+
+
+@pytest.mark.parametrize("squeezed", [1.0, 0.02])
+def test_values_between_corners_are_scipys(squeezed: float) -> None:
+    """Slivers, whose middles lie far from their places, included."""
+    rng = np.random.default_rng(5)
+    points = rng.uniform(-1, 1, (200, 2)) * [1, squeezed]
+    values, places = rng.normal(size=(200, 3)), rng.uniform(-1.3, 1.3, (400, 2)) * [1, squeezed]
+    mesh = Delaunay(points)
+    triangles = mesh.simplices.copy()
+    back = head.areas(*points[triangles].transpose(1, 0, 2)) < 0
+    triangles[back] = triangles[back][:, ::-1]
+    found = head._between(places, points, triangles, values)
+    inside = LinearNDInterpolator(mesh, values)(places)
+    beyond = NearestNDInterpolator(points, values)(places)
+    off = np.isnan(inside[:, 0])
+    assert off.any()
+    assert not off.all()
+    np.testing.assert_allclose(found[~off], inside[~off], atol=1e-6)
+    np.testing.assert_array_equal(found[off], beyond[off])
