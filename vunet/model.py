@@ -35,8 +35,8 @@ GARMENTS = 2
 """What a photo's reading may tell besides parts: hanging cloth and what is carried."""
 _EMBEDDING = 16
 _BACKGROUND_PRIOR = 0.12
-_TRUNK_FROM, _TRUNK_WHOLE = 0.35, 0.65
-"""Share of the trunk, beside arms, from which a place of a photo shows it, and shows it wholly."""
+_OWN_FROM, _OWN_WHOLE = 0.35, 0.65
+"""Share beside arms from which a place of a photo shows trunk or leg, and shows it wholly."""
 
 PRIOR_GROUPS = ((1,), (0, 2, 3, 8, 9, 14), (4, 5, 10, 11), (6, 7, 12, 13))
 """Parts whose latents the prior draws together; each group sees the ones before it."""
@@ -184,16 +184,22 @@ def autocast(device: torch.device, enabled: bool) -> contextlib.AbstractContextM
     return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
 
 
-def _trunk_or_arms(parts: Tensor) -> Tensor:
-    """Shares (B, P, h, w) of a photo's parts, those of the trunk nought where arms are likelier.
+def _behind_arms(parts: Tensor, still: Tensor) -> Tensor:
+    """Shares (B, P, h, w) of a photo's parts; nought of trunk and legs where arms are likelier.
 
     Between them shares are half and half, and half an arm, stretched, would be a skin-coloured side
-    of the trunk.
+    of the trunk. Hands are small here: what lies round one before a leg counts as well. But where
+    both are to stay as they are, `still` (B, P), they may.
     """
-    trunk, arms = parts[:, geo.TORSO], parts[:, geo.ARMS].sum(1)
-    sure = (trunk / (trunk + arms + 1e-3) - _TRUNK_FROM) / (_TRUNK_WHOLE - _TRUNK_FROM)
+    behind = [geo.TORSO, *geo.LEGS[:4], geo.SKIRT]
+    arms = parts[:, geo.ARMS]
+    stay = (arms * still[:, geo.ARMS, None, None]).sum(1, keepdim=True)
+    over = arms.sum(1, keepdim=True) - stay * still[:, behind, None, None]
+    over = torch.cat([over[:, :1], F.max_pool2d(over[:, 1:], 3, 1, 1)], 1)
+    own = parts[:, behind]
+    sure = (own / (own + over + 1e-3) - _OWN_FROM) / (_OWN_WHOLE - _OWN_FROM)
     gain = torch.ones_like(parts)
-    gain[:, geo.TORSO] = sure.clamp(0, 1)
+    gain[:, behind] = sure.clamp(0, 1)
     return parts * gain
 
 
@@ -512,7 +518,7 @@ class Reposer(nn.Module):
         def enlarge(x: Tensor, size: tuple[int, int]) -> Tensor:
             return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
-        gated = quarter[:, None] * _trunk_or_arms(source_parts)[:, :, None]  # (B, P, 4, h, w)
+        gated = quarter[:, None] * _behind_arms(source_parts, still)[:, :, None]  # (B, P, 4, h, w)
         taken = geo.sample_parts(gated, places, self.full_size)
         mixed = (taken * part_logits.softmax(1)[:, :P, None]).sum(1)  # (B, 4, h, w)
         shares = enlarge(part_logits, self.half_size).softmax(1)[:, :P]

@@ -30,7 +30,7 @@ from vunet.model import (
     Gaussian,
     Painted,
     Reposer,
-    _trunk_or_arms,
+    _behind_arms,
 )
 from vunet.networks import build
 
@@ -572,16 +572,39 @@ def test_every_size_that_is_accepted_runs(
     assert painted.image.shape == (1, 3, *size)
 
 
-def test_a_place_shows_the_trunk_or_arms_but_not_half_of_each() -> None:
+def test_a_place_shows_what_is_behind_arms_or_them_but_not_half_of_each() -> None:
     parts = torch.rand(2, len(geo.PARTS), 5, 4, generator=torch.Generator().manual_seed(0))
-    arms, trunk = parts[:, geo.ARMS].sum(1), parts[:, geo.TORSO]
-    told = _trunk_or_arms(parts)
-    others = [p for p in range(len(geo.PARTS)) if p != geo.TORSO]
+    arms, moved = parts[:, geo.ARMS].sum(1), torch.zeros(2, len(geo.PARTS))
+    told = _behind_arms(parts, moved)
+    behind = [geo.TORSO, *geo.LEGS[:4], geo.SKIRT]
+    others = [p for p in range(len(geo.PARTS)) if p not in behind]
     assert torch.equal(told[:, others], parts[:, others])
-    assert not told[:, geo.TORSO][arms > 2 * trunk + 0.01].any()
+    for part in behind:
+        assert not told[:, part][arms > 2 * parts[:, part] + 0.01].any()
     alone = parts.clone()
     alone[:, geo.ARMS] = 0
-    torch.testing.assert_close(_trunk_or_arms(alone), alone)
+    torch.testing.assert_close(_behind_arms(alone, moved), alone)
+
+
+def test_a_hand_before_a_thigh_takes_what_is_round_it_along_unless_both_stay() -> None:
+    thigh, hand, other = geo.LEGS[0], geo.ARMS[4], geo.LEGS[1]
+    parts = torch.zeros(1, len(geo.PARTS), 9, 9)
+    parts[:, [thigh, other, geo.TORSO]] = 0.9
+    parts[:, hand, 4, 4], parts[:, thigh, 4, 4] = 0.6, 0.3
+    nothing = torch.zeros(1, len(geo.PARTS))
+    left = _behind_arms(parts, nothing)[0] / parts[0].clamp_min(1e-6)
+    assert left[thigh, 4, 4] < 0.05
+    assert left[thigh, 3:6, 3:6].max() < 0.9
+    assert left[thigh, 4, 2] > 0.99
+    assert left[geo.TORSO, 4, 5] > 0.99  # whose cloth sleeves hide in great pieces
+    both = nothing.clone()
+    both[:, [thigh, hand]] = 1
+    told = _behind_arms(parts, both)
+    assert torch.equal(told[:, thigh] / parts[:, thigh] > 0.99, torch.ones(1, 9, 9) > 0)
+    assert (told[:, other] / parts[:, other])[0, 4, 4] < 0.9
+    one = nothing.clone()
+    one[:, thigh] = 1  # the hand goes, the thigh stays
+    assert torch.equal(_behind_arms(parts, one), _behind_arms(parts, nothing))
 
 
 # -- golden ----------------------------------------------------------------------------------
