@@ -359,6 +359,41 @@ def facing(joints: Tensor) -> Tensor:
     ).clamp(-2, 2)
 
 
+def side_of(joints: Tensor) -> tuple[Tensor, Tensor]:
+    """From which side trunks are seen, across their own axes, upright or not.
+
+    Args:
+        joints: (B, 21, 3).
+
+    Returns:
+        (B,) widths across, about 1 from the front, 0 from the side and -1 from behind; (B,) how far
+        aside noses lie, in body scales: above 0 towards where the left shoulder is from the front.
+    """
+    x = joints[..., :2].float()
+    down = x[:, 11:13].mean(1) - x[:, 5:7].mean(1)
+    down = _unit(down)
+    across = torch.stack([down[:, 1], -down[:, 0]], 1) / body_scale(joints)[:, None]
+    width = (1.4 * (x[:, 5] - x[:, 6]) + 2 * (x[:, 11] - x[:, 12])) / 2
+    aside = x[:, 0] - x[:, 3:5].mean(1)
+    return (width * across).sum(1), (aside * across).sum(1)
+
+
+def nearer_arms(joints: Tensor) -> Tensor:
+    """(B, P) in [-1, 1], which arms are nearer than the trunk, and which are farther.
+
+    0 but for trunks that are seen from the side: who looks to the right there shows the right arm.
+
+    Args:
+        joints: (B, 21, 3).
+    """
+    width, aside = side_of(joints)
+    sure = ((0.6 - width.abs()) / 0.3).clamp(0, 1) * ((aside.abs() - 0.05) / 0.1).clamp(0, 1)
+    order = joints.new_zeros(len(joints), len(PARTS))
+    order[:, ARMS[1::2]] = (sure * aside.sign())[:, None].to(order)
+    order[:, ARMS[::2]] = -order[:, ARMS[1::2]]
+    return order
+
+
 def turned_round(target: Tensor, source: Tensor) -> Tensor:
     """(B, P) in [0, 1], how surely each part shows another side, of which the photo tells little.
 

@@ -38,6 +38,9 @@ _BACKGROUND_PRIOR = 0.12
 _OWN_FROM, _OWN_WHOLE = 0.35, 0.65
 """Share beside arms from which a place of a photo shows trunk or leg, and shows it wholly."""
 
+_NEARER = 2.0
+"""What is added to the logits of arms that lie before the body, and taken from those behind it."""
+
 PRIOR_GROUPS = ((1,), (0, 2, 3, 8, 9, 14), (4, 5, 10, 11), (6, 7, 12, 13))
 """Parts whose latents the prior draws together; each group sees the ones before it."""
 
@@ -514,6 +517,10 @@ class Reposer(nn.Module):
             further = torch.tanh(y[:, P + 1 :] * 0.25).view(B, P, 2, *self.quarter_size)
             flow = flow + further * limit
             places = geo.sampling_grids(transforms, self.quarter_size, self.full_size, flow)
+        body = target_caps[:, [geo.TORSO, *geo.LEGS[:2]]].amax(1, keepdim=True)
+        order = torch.cat([geo.nearer_arms(target), torch.zeros_like(sure[:, :1])], 1)
+        arms = torch.cat([target_caps, torch.zeros_like(body)], 1) * body
+        part_logits = part_logits + _NEARER * order[:, :, None, None] * arms
 
         def enlarge(x: Tensor, size: tuple[int, int]) -> Tensor:
             return F.interpolate(x, size=size, mode="bilinear", align_corners=False)

@@ -53,24 +53,11 @@ def turn_of(before: np.ndarray, after: np.ndarray) -> float:
         before: (J, 3) x, y and sureness of the network's joints in the photo.
         after: The same of the new pose.
     """
-    (width, aside), (other, other_side) = _side_of(before), _side_of(after)
+    both = torch.from_numpy(np.stack([before, after])).float()
+    (width, other), (aside, other_side) = (of.tolist() for of in geo.side_of(both))
     if aside * other_side < -(_ASIDE**2) and max(abs(width), abs(other)) < _NARROW:
         return 1.0  # from one side to the other
     return abs(width - other)
-
-
-def _side_of(joints: np.ndarray) -> tuple[float, float]:
-    """A trunk's width across, 1 from the front, 0 from the side and -1 from behind.
-
-    And how far aside the nose looks, in body scales.
-    """
-    x = joints[:, :2]
-    scale = float(geo.body_scale(torch.from_numpy(joints[None]).float()))
-    down = x[11:13].mean(0) - x[5:7].mean(0)
-    down = down / max(float(np.linalg.norm(down)), 1e-6)
-    across = np.array([down[1], -down[0]]) / scale
-    width = (1.4 * (x[5] - x[6]) + 2 * (x[11] - x[12])) @ across / 2
-    return float(width), float((x[0] - x[3:5].mean(0)) @ across)
 
 
 def gone_on(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from vunet import geometry as geo
 from vunet.sides import gone_on, turn_of
@@ -134,3 +135,20 @@ def test_a_turn_is_one_of_the_trunk_and_not_of_the_picture(angle_deg: float) -> 
     assert turn_of(front, body(180, angle_deg)) > 1.2
     assert turn_of(body(-80), body(80, angle_deg)) > 0.6
     assert turn_of(body(-80), body(-80, angle_deg)) < 0.05
+
+
+@pytest.mark.parametrize("angle_deg", [0, 90, 200])
+def test_who_looks_aside_shows_one_arm_before_the_trunk(angle_deg: float) -> None:
+    def order(yaw_deg: float) -> np.ndarray:
+        return geo.nearer_arms(torch.from_numpy(body(yaw_deg, angle_deg))[None])[0].numpy()
+
+    for yaw_deg in (0, 30, -30, 150, 180):
+        assert not order(yaw_deg).any()
+    left, right = list(geo.ARMS[::2]), list(geo.ARMS[1::2])
+    assert [geo.PARTS[p][:5] for p in (*left, *right)] == 3 * ["left_"] + 3 * ["right"]
+    for yaw_deg in (75, 90, 105):  # looking to where the left hand is from the front
+        assert order(yaw_deg)[right].min() > 0.9
+        np.testing.assert_array_equal(order(yaw_deg)[left], -order(yaw_deg)[right])
+        np.testing.assert_allclose(order(-yaw_deg)[left], order(yaw_deg)[right], atol=1e-5)
+        others = [p for p in range(len(geo.PARTS)) if p not in geo.ARMS]
+        assert not order(yaw_deg)[others].any()
