@@ -517,7 +517,7 @@ class Reposer(nn.Module):
             further = torch.tanh(y[:, P + 1 :] * 0.25).view(B, P, 2, *self.quarter_size)
             flow = flow + further * limit
             places = geo.sampling_grids(transforms, self.quarter_size, self.full_size, flow)
-        body = target_caps[:, [geo.TORSO, *geo.LEGS[:2]]].amax(1, keepdim=True)
+        body = target_wide[:, [geo.TORSO, *geo.LEGS[:2]]].amax(1, keepdim=True)
         order = torch.cat([geo.nearer_arms(target), torch.zeros_like(sure[:, :1])], 1)
         arms = torch.cat([target_caps, torch.zeros_like(body)], 1) * body
         part_logits = part_logits + _NEARER * order[:, :, None, None] * arms
