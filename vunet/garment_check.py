@@ -4,7 +4,8 @@
     python -m vunet.garment_check HELD
 
 Pixels count at a quarter of the network's size, within the mask and where labels tell; a skirt is
-one where the same reading of the true labels finds one. Closer framings count, too.
+one where the same reading of the true labels finds one, and legs are without cloth between them
+likewise, where the photo shows them (`trousers`). Closer framings count, too.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import torch.nn.functional as F
 from vunet import geometry as geo
 from vunet.checkpoint import load_reposer
 from vunet.dataset import CARRIED, CLOTH, UNKNOWN, Dataset, DatasetError, open_dataset
+from vunet.looks import read_legs
 from vunet.render import to_array
 from vunet.skirts import skirt_of
 
@@ -57,7 +59,7 @@ def check(data: Dataset, model_name: str) -> dict[str, Tally]:
     parts = np.asarray(data.arrays["parts"])
     if not (parts == CLOTH).any():
         raise ValueError(f"{data.path}: no garments are labelled; prepare it with --labels")
-    size, tallies = model.config.size, {k: Tally() for k in ("cloth", "bags", "skirts")}
+    size, tallies = model.config.size, {k: Tally() for k in ("cloth", "bags", "skirts", "legs")}
     for i in range(len(data)):
         image = torch.from_numpy(data.arrays["images"][i].copy()).permute(2, 0, 1)[None] / 127.5 - 1
         mask = torch.from_numpy(data.arrays["masks"][i].copy())[None, None] / 255
@@ -87,6 +89,11 @@ def check(data: Dataset, model_name: str) -> dict[str, Tally]:
             for k in (1, 2)
         ]
         tallies["skirts"].add(*(np.array(s is not None) for s in skirts))
+        legs = [
+            read_legs(parsed.logits, hanging, joints, size[0])
+            for hanging in (read[0, 0], worn.float())
+        ]
+        tallies["legs"].add(*(np.array(one is not None and one.bare) for one in legs))
     return tallies
 
 
@@ -105,6 +112,9 @@ def main(arguments: list[str] | None = None) -> None:
     none = skirts.found - skirts.right
     lines = [f"{name}: {tallies[name]} of pixels" for name in ("cloth", "bags")]
     lines.append(f"skirts: {skirts.right} of {skirts.there} found, and {none} that are none")
+    legs = tallies["legs"]
+    none = legs.found - legs.right
+    lines.append(f"legs without: {legs.right} of {legs.there} known, and {none} with cloth")
     sys.stdout.write("\n".join([f"{len(data)} people", *lines, ""]))
 
 

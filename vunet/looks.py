@@ -397,17 +397,28 @@ def _legs_in(view: View) -> Legs | None:
     warped = view.warped
     if warped is None or warped.garments is None:
         return None
-    shares = warped.source_logits.softmax(1)[0]
     hanging = torch.sigmoid(warped.garments[0, 0])
-    thighs, shins = (shares[list(p)].float().cpu().numpy() for p in (_THIGHS, _SHINS))
-    unit = shares.shape[1] / view.mask.shape[2]
+    return read_legs(warped.source_logits, hanging, view.joints, view.mask.shape[2])
+
+
+def read_legs(logits: Tensor, hanging: Tensor, joints: Tensor, height: int) -> Legs | None:
+    """How somebody's legs are dressed in a photo; None where too little is seen of them.
+
+    Args:
+        logits: (1, P + 1, h, w) of the photo's parts.
+        hanging: (h, w) in [0, 1], how surely each place shows cloth that may hang.
+        joints: (1, J, 3) the network's joints in a frame of this height in pixels.
+        height: The frame's.
+    """
+    shares = logits.softmax(1)[0].float().cpu().numpy()
+    unit = shares.shape[1] / height
     return legs_of(
-        thighs,
-        shins,
-        shares[geo.SKIRT].float().cpu().numpy(),
+        shares[list(_THIGHS)],
+        shares[list(_SHINS)],
+        shares[geo.SKIRT],
         hanging.float().cpu().numpy(),
-        unit * view.joints[0, :, :2].cpu().numpy(),
-        unit * float(geo.body_scale(view.joints)),
+        unit * joints[0, :, :2].cpu().numpy(),
+        unit * float(geo.body_scale(joints)),
     )
 
 

@@ -63,7 +63,27 @@ def test_pixels_are_counted_where_labels_tell(
     assert (cloth.right, cloth.found, cloth.there) == (2 * share, 3 * share, 2 * share)
     assert (bags.right, bags.found, bags.there) == (0, 0, share)
     main([str(data.path), "--model", model])
-    assert "cloth: precision 0.67, recall 1.00" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "cloth: precision 0.67, recall 1.00" in told
+    assert "legs without: 0 of 0 known" in told  # of joints on a line there are none
+
+
+@pytest.mark.parametrize(("cloth", "known"), [(-9, 1), (9, 0)])
+def test_legs_are_counted_that_are_known_to_have_nothing_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cloth: float, known: int
+) -> None:
+    from vunet import garment_check
+    from vunet.trousers import Legs
+
+    def read(logits: object, hanging: torch.Tensor, *_: object) -> Legs:
+        return Legs(bool(hanging.mean() < 0.5), np.ones(6), np.ones(6))
+
+    monkeypatch.setattr(garment_check, "read_legs", read)
+    labels = np.full(CONTROL_SIZE, NO_CLOTH, np.uint8)
+    labels[0, 0] = CLOTH
+    data = open_dataset(labelled(tmp_path / "set", labels))
+    legs = check(data, tiny(tmp_path / "m.safetensors", garments=True, cloth=cloth))["legs"]
+    assert (legs.right, legs.found, legs.there) == (known, known, 1)
 
 
 def test_what_cannot_be_counted_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
