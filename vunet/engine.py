@@ -887,8 +887,8 @@ def _one_core_left() -> Iterator[None]:
 
     Their threads wait for each other all the time, and each time for the one that shares its core.
     Always, whether something is done aside or not: other threads round otherwise, and the same
-    call is to give the same picture. The numbers are the process's: the last of several engines
-    that leave a core gives it back.
+    call is to give the same picture. Torch's number is the thread's, and new threads' to begin
+    with; OpenCV's is the process's, which the last of several engines gives back.
     """
     with _SHARING:
         first = (torch.get_num_threads(), cv2.getNumThreads())
@@ -900,8 +900,8 @@ def _one_core_left() -> Iterator[None]:
     finally:
         with _SHARING:
             networks, pictures = _sharers.pop()
+            torch.set_num_threads(networks)
             if not _sharers:
-                torch.set_num_threads(networks)
                 cv2.setNumThreads(pictures)
 
 

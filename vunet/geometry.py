@@ -369,27 +369,47 @@ def side_of(joints: Tensor) -> tuple[Tensor, Tensor]:
         (B,) widths across, about 1 from the front, 0 from the side and -1 from behind; (B,) how far
         aside noses lie, in body scales: above 0 towards where the left shoulder is from the front.
     """
-    x = joints[..., :2].float()
-    down = x[:, 11:13].mean(1) - x[:, 5:7].mean(1)
-    down = _unit(down)
-    across = torch.stack([down[:, 1], -down[:, 0]], 1) / body_scale(joints)[:, None]
+    x, across = joints[..., :2].float(), _across(joints)
     width = (1.4 * (x[:, 5] - x[:, 6]) + 2 * (x[:, 11] - x[:, 12])) / 2
     aside = x[:, 0] - x[:, 3:5].mean(1)
     return (width * across).sum(1), (aside * across).sum(1)
 
 
-def nearer_arms(joints: Tensor) -> Tensor:
-    """(B, P) in [-1, 1], which arms are nearer than the trunk, and which are farther.
+def _across(joints: Tensor) -> Tensor:
+    """(B, 2) across trunks, of a body scale's inverse: to the right in upright ones.
 
-    0 but for trunks that are seen from the side: who looks to the right there shows the right arm.
+    Of trunks that point at the camera, in the picture.
+    """
+    x, scale = joints[..., :2].float(), body_scale(joints)[:, None]
+    down = (x[:, 11:13].mean(1) - x[:, 5:7].mean(1)) / scale
+    length = down.norm(dim=1, keepdim=True)
+    seen = ((length - 0.2) / 0.3).clamp(0, 1)
+    down = _unit(seen * _unit(down) + (1 - seen) * down.new_tensor([0.0, 1.0]))
+    return torch.stack([down[:, 1], -down[:, 0]], 1) / scale
+
+
+def shown_side(joints: Tensor) -> Tensor:
+    """(B,) in [-1, 1], how surely trunks are seen from their right sides; below 0 from their left.
+
+    About 0 from the front and from behind. In profile the nose tells: upright, who looks to the
+    right of the picture shows the right side.
 
     Args:
         joints: (B, 21, 3).
     """
     width, aside = side_of(joints)
     sure = ((0.6 - width.abs()) / 0.3).clamp(0, 1) * ((aside.abs() - 0.05) / 0.1).clamp(0, 1)
+    return sure * aside.sign()
+
+
+def nearer_arms(joints: Tensor) -> Tensor:
+    """(B, P) in [-1, 1], which arms are nearer than the trunk, and below 0 which are farther.
+
+    Args:
+        joints: (B, 21, 3).
+    """
     order = joints.new_zeros(len(joints), len(PARTS))
-    order[:, ARMS[1::2]] = (sure * aside.sign())[:, None].to(order)
+    order[:, ARMS[1::2]] = shown_side(joints)[:, None].to(order)
     order[:, ARMS[::2]] = -order[:, ARMS[1::2]]
     return order
 
@@ -404,8 +424,14 @@ def turned_round(target: Tensor, source: Tensor) -> Tensor:
         target: (B, 21, 3) joints of the pose to take.
         source: (B, 21, 3) joints of the person in the photo.
     """
-    # shoulders and ears: about 1.5 from the front, -1.5 from behind, 0 in profile
-    before, after = (facing(joints)[:, [0, 2]].sum(1) for joints in (source, target))
+
+    def side(joints: Tensor) -> Tensor:
+        # shoulders and ears: about 1.5 from the front, -1.5 from behind, 0 in profile
+        x, across = joints[..., :2].float(), _across(joints)[:, None]
+        widths = torch.stack([1.4 * (x[:, 5] - x[:, 6]), 3 * (x[:, 3] - x[:, 4])], 1)
+        return (widths * across).sum(2).clamp(-2, 2).sum(1)
+
+    before, after = side(source), side(target)
 
     def beyond(side: Tensor, limit: float) -> Tensor:
         return (5 * (side - limit)).clamp(0, 1)

@@ -78,7 +78,7 @@ _THIGHS, _SHINS = (8, 9), (10, 11)
 _NO_LEGS = (geo.HEAD, geo.TORSO, *geo.ARMS, *geo.LEGS[4:])
 """What may lie between two legs."""
 _WEARS = 0.05
-"""Share of a photo's legs in the look from which they count."""
+"""Share of a part's look from which a photo counts."""
 _LEAST_LENT = 4.0
 """Cells of 4 x 4 in the new picture, below which nothing is lent."""
 _LEAST_FREE = 60.0
@@ -373,16 +373,22 @@ def _parted(painted: Painted, views: Sequence[View], shares: Tensor, target: Ten
     """The picture without what was filled in between the legs of trousers, see `trousers`."""
     if painted.warped is None:
         return painted
-    each = [share[[*_THIGHS, *_SHINS]] for share in shares]
-    wearers = [v for v, share in zip(views, each, strict=True) if float(share.max()) > _WEARS]
-    if any(set(view.made) & set(geo.LEGS) for view in wearers):
-        return painted  # thighs of one and shins of another are no measure
-    legs = [whose for view in wearers if (whose := _legs_in(view)) is not None]
-    if not legs:
+    found = []
+    for view, share in zip(views, shares, strict=True):
+        thighs, shins = (float(share[list(parts)].max()) for parts in (_THIGHS, _SHINS))
+        if max(thighs, shins) <= _WEARS:
+            continue
+        if set(view.made) & set(geo.LEGS):
+            return painted  # thighs of one and shins of another are no measure
+        legs = _legs_in(view)
+        if legs is None and thighs > _WEARS:
+            return painted  # what hangs over thighs may hang between them
+        found += [] if legs is None else [legs]
+    if not found:
         return painted
     size = (painted.alpha_logits.shape[2], painted.alpha_logits.shape[3])
     pose, scale = target[0, :, :2].cpu().numpy(), float(geo.body_scale(target))
-    empty = gap(widest(legs), pose, scale, size)
+    empty = gap(widest(found), pose, scale, size)
     if not empty.any():
         return painted
     others = painted.warped.part_logits.softmax(1)[:, list(_NO_LEGS)].sum(1, keepdim=True)

@@ -18,7 +18,7 @@ def distance_to(lab: np.ndarray, known: np.ndarray) -> np.ndarray:
         known: (N, 3) float32 colours of which the palette is made by k-means.
     """
     nearest = np.full(lab.shape[:2], np.inf, np.float32)
-    if len(known) < COLOURS:
+    if len(known) < COLOURS or not nearest.size:
         return nearest
     rule = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 10, 1.0)
     # begun with as many of each, from dark to light: the same photo, the same palette

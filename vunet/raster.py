@@ -27,7 +27,7 @@ class Raster:
         return np.stack([self.right, self.down, corner], axis=1)
 
     def read(self, picture: np.ndarray, corner: tuple[int, int] = (0, 0)) -> np.ndarray:
-        """(rows, columns, C) of a picture (H, W, C) from x, y on; 0 off it."""
+        """(rows, columns[, C]) of a picture (H, W[, C]) from x, y on; 0 off it."""
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         return cv2.warpAffine(picture, self._matrix(*corner), self.size, flags=flags)
 

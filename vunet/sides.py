@@ -22,9 +22,6 @@ from vunet.raster import Raster
 _TURNED = (0.2, 0.35)
 """Turns up to which a trunk has not turned, and from which it has. Of one that has not, what is not
 seen was hidden, as by arms, and does not lie beside what is seen."""
-_ASIDE, _NARROW = 0.1, 0.7
-"""How far a nose lies beside the ears' middle at least, in body scales, in a head turned aside; how
-wide a trunk is at most that is turned aside with it."""
 _LEAST_FREE = 0.12
 """Share of the trunk that must not be seen, or all stays as it is."""
 _SEEN, _OF_ROW, _INSIDE = 0.55, 0.8, 0.5
@@ -47,17 +44,16 @@ _FROM, _TO = 0.55, 0.9
 
 
 def turn_of(before: np.ndarray, after: np.ndarray) -> float:
-    """How far a trunk has turned: about 0 where it has not, 1 from the front to the side.
+    """How far a trunk has turned: about 0 where it has not, 1 from the front to the side, 2 round.
 
     Args:
         before: (J, 3) x, y and sureness of the network's joints in the photo.
         after: The same of the new pose.
     """
     both = torch.from_numpy(np.stack([before, after])).float()
-    (width, other), (aside, other_side) = (of.tolist() for of in geo.side_of(both))
-    if aside * other_side < -(_ASIDE**2) and max(abs(width), abs(other)) < _NARROW:
-        return 1.0  # from one side to the other
-    return abs(width - other)
+    width, other = geo.side_of(both)[0].tolist()
+    side, other_side = geo.shown_side(both).tolist()
+    return max(abs(width - other), -side * other_side)  # from one side to the other
 
 
 def gone_on(

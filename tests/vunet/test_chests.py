@@ -136,3 +136,10 @@ def test_colours_are_measured_from_the_nearest_of_a_palette() -> None:
     assert 20 < away[2] < 28
     assert np.isinf(distance_to(lab, known[:2])).all()
     np.testing.assert_array_equal(distance_to(lab, known), distance_to(lab, known))
+
+
+def test_pictures_without_pixels_have_no_colours_to_measure() -> None:
+    assert distance_to(np.zeros((0, 5, 3), np.float32), np.zeros((9, 3), np.float32)).shape == (
+        0,
+        5,
+    )

@@ -668,14 +668,27 @@ def test_engines_that_draw_at_once_give_their_core_back() -> None:
     """Contexts that overlap and do not nest, as of two engines in two threads."""
     from vunet.engine import _one_core_left
 
-    before = torch.get_num_threads(), cv2.getNumThreads()
-    one, other = _one_core_left(), _one_core_left()
-    one.__enter__()
-    inside = torch.get_num_threads(), cv2.getNumThreads()
-    other.__enter__()
-    assert (torch.get_num_threads(), cv2.getNumThreads()) == inside
-    one.__exit__(None, None, None)
-    assert (torch.get_num_threads(), cv2.getNumThreads()) == inside
-    other.__exit__(None, None, None)
-    assert (torch.get_num_threads(), cv2.getNumThreads()) == before
-    assert inside == tuple(max(1, threads - 1) for threads in before)
+    def counts() -> tuple[int, int]:
+        return torch.get_num_threads(), cv2.getNumThreads()
+
+    before = counts()
+    torch.set_num_threads(4)
+    cv2.setNumThreads(4)
+    try:
+        with ThreadPoolExecutor(1) as a, ThreadPoolExecutor(1) as b:
+            for _ in range(3):
+                one, other = _one_core_left(), _one_core_left()
+                a.submit(one.__enter__).result()
+                assert a.submit(counts).result() == (3, 3)
+                b.submit(other.__enter__).result()
+                assert b.submit(counts).result() == (3, 3)
+                a.submit(one.__exit__, None, None, None).result()
+                assert a.submit(counts).result() == (4, 3)
+                b.submit(other.__exit__, None, None, None).result()
+                assert b.submit(counts).result() == (4, 4)
+            assert a.submit(counts).result() == (4, 4)
+        with ThreadPoolExecutor(1) as new:
+            assert new.submit(counts).result() == (4, 4)
+    finally:
+        torch.set_num_threads(before[0])
+        cv2.setNumThreads(before[1])

@@ -126,6 +126,35 @@ def body(yaw_deg: float, angle_deg: float = 0.0) -> np.ndarray:
     return x
 
 
+def looking(x: np.ndarray, far: float) -> np.ndarray:
+    """Somebody whose nose lies so many pixels to the left of the ears' middle."""
+    down = x[11:13, :2].mean(0) - x[5:7, :2].mean(0)
+    left = np.array([-down[1], down[0]]) / np.linalg.norm(down)
+    x[0, :2] = x[3:5, :2].mean(0) + 0.2 * far * left
+    return x
+
+
+def test_a_trunk_that_points_at_the_camera_has_the_pictures_axis() -> None:
+    for across in (-12, 0, 12):
+        bowing = body(0)
+        bowing[11:13, 1] += 46 - 118  # hips at the shoulders' height
+        bowing[11:13, 0] += across
+        bowing[11:13, 1] += 8
+        assert turn_of(body(0), bowing) < 0.2
+        assert not geo.nearer_arms(torch.from_numpy(bowing)[None]).any()
+
+
+@pytest.mark.parametrize("angle_deg", [90, 180, 270])
+def test_who_stands_on_their_hands_has_not_turned_round(angle_deg: float) -> None:
+    def turned(x: np.ndarray, y: np.ndarray) -> float:
+        both = (torch.from_numpy(each)[None] for each in (y, x))
+        return float(geo.turned_round(*both)[0, geo.TORSO])
+
+    assert turned(body(0), body(0, angle_deg)) == 0
+    assert turned(body(0), body(180, angle_deg)) > 0.9
+    assert turned(body(0, angle_deg), body(180)) > 0.9
+
+
 @pytest.mark.parametrize("angle_deg", [0, 90, 200])
 def test_a_turn_is_one_of_the_trunk_and_not_of_the_picture(angle_deg: float) -> None:
     front = body(0)
@@ -134,6 +163,9 @@ def test_a_turn_is_one_of_the_trunk_and_not_of_the_picture(angle_deg: float) -> 
     assert turn_of(front, body(90, angle_deg)) > 0.6
     assert turn_of(front, body(180, angle_deg)) > 1.2
     assert turn_of(body(-80), body(80, angle_deg)) > 0.6
+    assert turn_of(body(55), looking(body(55, angle_deg), 55)) < 0.2  # the head alone
+    turns = [turn_of(body(-80), looking(body(-60), far)) for far in np.linspace(-60, 60, 61)]
+    assert np.abs(np.diff(turns)).max() < 0.3
     assert turn_of(body(-80), body(-80, angle_deg)) < 0.05
 
 

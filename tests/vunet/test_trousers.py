@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
 import vunet
 from vunet import geometry as geo
@@ -163,3 +165,31 @@ def test_lent_legs_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     found = drawn()
     monkeypatch.setattr(looks, "_parted", lambda painted, *_: painted)
     np.testing.assert_array_equal(found, drawn())
+
+
+@pytest.mark.parametrize(
+    ("made", "thighs", "measured", "cut"),
+    [
+        ((), (1, 0), (True, False), True),
+        ((), (0.9, 0.1), (False, True), False),  # a dress that nobody has measured
+        ((), (0.96, 0.04), (True, False), True),  # who hardly wears them has no say
+        ((10, 11, 12, 13), (1, 0), (True, True), False),
+    ],
+)
+def test_legs_are_parted_where_all_of_them_are_known(
+    monkeypatch: pytest.MonkeyPatch,
+    made: tuple[int, ...],
+    thighs: tuple[float, float],
+    measured: tuple[bool, bool],
+    cut: bool,
+) -> None:
+    views = [SimpleNamespace(made=frozenset(made), known=known) for known in measured]
+    shares = torch.zeros(2, len(geo.PARTS))
+    shares[:, [8, 9]] = torch.tensor(thighs, dtype=torch.float32)[:, None]
+    asked = []
+    monkeypatch.setattr(looks, "_legs_in", lambda view: dressed() if view.known else None)
+    monkeypatch.setattr(looks, "gap", lambda *a: asked.append(a) or np.zeros((8, 8), np.float32))
+    painted = SimpleNamespace(warped=object(), alpha_logits=torch.zeros(1, 1, 8, 8))
+    target = torch.rand(1, geo.JOINTS, 3)
+    assert looks._parted(painted, views, shares, target) is painted  # pyright: ignore[reportArgumentType]
+    assert bool(asked) == cut
