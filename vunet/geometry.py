@@ -426,10 +426,10 @@ def turned_round(target: Tensor, source: Tensor) -> Tensor:
     """
 
     def side(joints: Tensor) -> Tensor:
-        # shoulders and ears: about 1.5 from the front, -1.5 from behind, 0 in profile
-        x, across = joints[..., :2].float(), _across(joints)[:, None]
-        widths = torch.stack([1.4 * (x[:, 5] - x[:, 6]), 3 * (x[:, 3] - x[:, 4])], 1)
-        return (widths * across).sum(2).clamp(-2, 2).sum(1)
+        # shoulders and ears: about 1.5 from the front, -1.5 from behind, 0 in profile; upside down
+        # the other way round, and of trunks that lie nothing is known: heads go their own ways
+        upright = _across(joints)[:, 0] * body_scale(joints)
+        return facing(joints)[:, [0, 2]].sum(1) * (2 * upright).clamp(-1, 1)
 
     before, after = side(source), side(target)
 
