@@ -426,10 +426,13 @@ def turned_round(target: Tensor, source: Tensor) -> Tensor:
     """
 
     def side(joints: Tensor) -> Tensor:
-        # shoulders and ears: about 1.5 from the front, -1.5 from behind, 0 in profile; upside down
-        # the other way round, and of trunks that lie nothing is known: heads go their own ways
-        upright = _across(joints)[:, 0] * body_scale(joints)
-        return facing(joints)[:, [0, 2]].sum(1) * (2 * upright).clamp(-1, 1)
+        # shoulders and ears: about 1.5 from the front, -1.5 from behind, 0 in profile; the other
+        # way round of those who stand on their hands, but not of those who bend down
+        x = joints[..., :2].float()
+        shoulders, hips, ankles = (x[:, a : a + 2].mean(1) for a in (5, 11, 15))
+        down = torch.stack([_unit(hips - shoulders)[:, 1], _unit(ankles - hips)[:, 1]]).amax(0)
+        upside_down = (-4 * down - 1).clamp(0, 1)
+        return facing(joints)[:, [0, 2]].sum(1) * (1 - 2 * upside_down)
 
     before, after = side(source), side(target)
 
