@@ -17,10 +17,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from vunet import geometry as geo
 from vunet.easing import smooth
 from vunet.skirts import amid
 
-_THIGHS, _SHINS = ((11, 13), (12, 14)), ((13, 15), (14, 16))
+_THIGHS, _SHINS = geo.BONES[6:8], geo.BONES[8:10]
 """Joints of the network between which they lie, left and right."""
 _HANGS, _AMID = 0.25, 0.25
 """Shares of the legs' area, and of what lies between the thighs, over which hanging cloth is read,
@@ -101,19 +102,28 @@ def _half_widths(
     shares: np.ndarray, bones: tuple[tuple[int, int], ...], joints: np.ndarray, scale: float
 ) -> np.ndarray | None:
     """(R,) half the widths of the wider of two limbs in body scales; None where neither is seen."""
-    place = np.indices(shares.shape[1:])[::-1].reshape(2, -1).T + 0.5
+    place = _centres(*shares.shape[1:])
     found = []
     for share, (first, second) in zip(shares, bones, strict=True):
-        a, along = joints[first], joints[second] - joints[first]
-        length = float(np.linalg.norm(along)) / scale
+        length = float(np.linalg.norm(joints[second] - joints[first])) / scale
         if share.sum() < _LEAST * scale**2 or length < _FORESHORTENED:
             continue
-        at = np.clip((place - a) @ along / float(along @ along), 0, 1 - 1e-6)
-        areas = np.bincount((_ROWS * at).astype(int), share.ravel(), _ROWS) / scale**2
+        row = (_ROWS * _along(place, joints[first], joints[second])).astype(int)
+        areas = np.bincount(np.minimum(row, _ROWS - 1), share.ravel(), _ROWS) / scale**2
         areas[0] = areas[1]  # beyond the joints lies more of it
         areas[-1] = areas[-2]
         found.append(areas / (2 * length / _ROWS))
     return np.clip(np.max(found, axis=0), *_WIDTHS) if found else None
+
+
+def _centres(height: int, width: int) -> np.ndarray:
+    """(N, 2) x, y of a picture's places, row by row."""
+    return np.indices((height, width))[::-1].reshape(2, -1).T + 0.5
+
+
+def _along(place: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(N,) in [0, 1], where from a to b (2,) each of some places (N, 2) is nearest to."""
+    return np.clip((place - a) @ (b - a) / max(float((b - a) @ (b - a)), 1e-6), 0, 1)
 
 
 def gap(legs: Legs, joints: np.ndarray, scale: float, size: tuple[int, int]) -> np.ndarray:
@@ -135,14 +145,14 @@ def gap(legs: Legs, joints: np.ndarray, scale: float, size: tuple[int, int]) -> 
     cv2.fillPoly(inside, [corners], 1, cv2.LINE_8, 4)
     if not inside.any():
         return np.zeros(size, np.float32)
-    place = (np.indices((height, width))[::-1].reshape(2, -1).T + 0.5) * _STEP
+    place = _centres(height, width) * _STEP
     wider = _LOOSE * np.interp(shorter, (_SHORT, _WHOLE), (_NEARER, 1))
     off = np.full(len(place), np.inf)
     for bones, wide in ((_THIGHS, legs.thigh), (_SHINS, legs.shin)):
         for first, second in bones:
-            a, along = joints[first], joints[second] - joints[first]
-            at = np.clip((place - a) @ along / max(float(along @ along), 1e-6), 0, 1)
-            away = np.linalg.norm(place - a - at[:, None] * along, axis=1)
+            a, b = joints[first], joints[second]
+            at = _along(place, a, b)
+            away = np.linalg.norm(place - a - at[:, None] * (b - a), axis=1)
             half = np.interp(_ROWS * at, np.arange(_ROWS) + 0.5, wide)
             off = np.minimum(off, away / (wider * half * scale))
     empty = smooth((off - 1) / _FADE).reshape(height, width) * inside
